@@ -1,0 +1,6 @@
+export * from './bytes.ts';
+export * from './environment.ts';
+export * from './errors.ts';
+export * from './log.ts';
+export * from './sealer.ts';
+export * from './secret-key.ts';
