@@ -1,0 +1,107 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
+import { GbaError } from '../base/index.ts';
+
+/** A P-256 private key with the certificate of its public key. */
+export interface Signer {
+  key: KeyObject;
+  certificate: Buffer;
+}
+
+/** What is read of a certificate. `subject` is the CN, `names` the SAN dNSName entries; times in milliseconds. */
+export interface Certificate {
+  der: Buffer;
+  subject: string;
+  names: string[];
+  /** Lower-case hexadecimal SHA-256 of the SubjectPublicKeyInfo. */
+  spkiSha256: string;
+  notBefore: number;
+  notAfter: number;
+  publicKey: KeyObject;
+}
+
+export function generateKeyPair(): { privateKey: KeyObject; publicKey: KeyObject } {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+}
+
+export function isP256(key: KeyObject): boolean {
+  return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
+}
+
+/** SHA-256 of the SubjectPublicKeyInfo of a public or private key, 32 octets. */
+export function spkiSha256(key: KeyObject): Buffer {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  return createHash('sha256')
+    .update(publicKey.export({ format: 'der', type: 'spki' }))
+    .digest();
+}
+
+/** A certificate from DER or PEM; throws `certificate-invalid`. */
+export function readCertificate(input: Uint8Array | string): Certificate {
+  try {
+    const parsed = new X509Certificate(input);
+    const { publicKey } = parsed;
+    return {
+      der: parsed.raw,
+      subject: /(?:^|\n)CN=([^\n]+)/.exec(parsed.subject)?.[1] ?? '',
+      names: (parsed.subjectAltName ?? '')
+        .split(', ')
+        .flatMap((name) => (name.startsWith('DNS:') ? [name.slice(4)] : [])),
+      spkiSha256: spkiSha256(publicKey).toString('hex'),
+      notBefore: Date.parse(parsed.validFrom),
+      notAfter: Date.parse(parsed.validTo),
+      publicKey,
+    };
+  } catch (cause) {
+    throw new GbaError('certificate-invalid', 'not an X.509 certificate with a usable key', { cause });
+  }
+}
+
+/**
+ * `certificate` was issued by the CA `issuer` and both are within their validity at `atMs` (one level: the profile of this
+ * product has no intermediates). Throws `certificate-untrusted`.
+ */
+export function verifyChain(certificate: Certificate, issuer: Certificate, atMs: number): void {
+  const leaf = new X509Certificate(certificate.der);
+  const ca = new X509Certificate(issuer.der);
+  if (!ca.ca || !leaf.checkIssued(ca) || !leaf.verify(ca.publicKey)) {
+    throw new GbaError('certificate-untrusted', `'${certificate.subject}' was not issued by '${issuer.subject}'`);
+  }
+  for (const one of [certificate, issuer]) {
+    if (atMs < one.notBefore || atMs > one.notAfter) {
+      throw new GbaError('certificate-untrusted', `'${one.subject}' is outside its validity`);
+    }
+  }
+}
+
+export function loadSigner(pem: { cert: string; key: string }): Signer {
+  const certificate = readCertificate(pem.cert);
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem.key);
+  } catch (cause) {
+    throw new GbaError('key-invalid', 'not a PEM private key', { cause });
+  }
+  if (!isP256(key) || spkiSha256(key).toString('hex') !== certificate.spkiSha256) {
+    throw new GbaError('key-invalid', `the key is not the P-256 key of certificate '${certificate.subject}'`);
+  }
+  return { key, certificate: certificate.der };
+}
+
+export function toPem(der: Uint8Array, label: string): string {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+}
+
+export function privateKeyPem(key: KeyObject): string {
+  return key.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
