@@ -1,0 +1,2 @@
+export { decodeMcim, encodeMcim, type Mcim } from './mcim.ts';
+export * from './package.ts';
