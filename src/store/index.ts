@@ -1,0 +1,4 @@
+export * from './contract.ts';
+export * from './lmdb.ts';
+export * from './memory.ts';
+export * from './open.ts';
