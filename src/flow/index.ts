@@ -1,0 +1,4 @@
+export * from './define.ts';
+export * from './deliver.ts';
+export * from './deps.ts';
+export * from './outbox.ts';
