@@ -1,0 +1,144 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { GbaError } from '../base/index.ts';
+import { parseJson, type Schema } from './router.ts';
+
+export interface ClientOptions {
+  /** `http(s)://address:port`, where to connect. */
+  url: string;
+  /** Name that the server's certificate must carry, and the Host header; default: the host of `url`. */
+  serverName?: string;
+  /** PEM texts; `ca` verifies the server, `cert` and `key` show who we are. */
+  tls?: { ca: string; cert?: string; key?: string };
+  timeoutMs?: number;
+  /** Largest answer taken, octets. */
+  answerLimit?: number;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
+  /** IANA name of the TLS cipher suite of this connection, if any. */
+  cipherSuite: string | undefined;
+  json<T>(schema: Schema<T>): T;
+  /** The stable code of a problem+json answer, or `http-<status>`. */
+  cause(): string;
+}
+
+export interface SendOptions {
+  json?: unknown;
+  bytes?: Uint8Array;
+  type?: string;
+  headers?: Record<string, string>;
+}
+
+export interface HttpClient {
+  /** Any status is an answer; only no answer throws (`peer-unreachable`, retryable). `path` starts with `/`. */
+  send(method: string, path: string, options?: SendOptions): Promise<Answer>;
+  /** As `send`, but a status outside 2xx throws: the peer's own code for 4xx, `peer-unreachable` (retryable) for 5xx. */
+  call(method: string, path: string, options?: SendOptions): Promise<Answer>;
+  close(): void;
+}
+
+const TIMEOUT_MS = 10_000;
+const ANSWER_LIMIT = 4 * 1024 * 1024;
+
+/** A keep-alive HTTP/1.1 client for one peer. Certificates are always verified against `tls.ca` and `serverName`. */
+export function createClient(options: ClientOptions): HttpClient {
+  const url = new URL(options.url);
+  const secure = url.protocol === 'https:';
+  const serverName = options.serverName ?? url.hostname;
+  const agent = secure
+    ? new HttpsAgent({ keepAlive: true, maxSockets: 32, ...options.tls, servername: serverName, minVersion: 'TLSv1.2' })
+    : new HttpAgent({ keepAlive: true, maxSockets: 32 });
+
+  async function send(method: string, path: string, sending: SendOptions = {}): Promise<Answer> {
+    const body = sending.bytes ?? (sending.json === undefined ? undefined : Buffer.from(JSON.stringify(sending.json)));
+    const type = sending.type ?? (sending.json === undefined ? 'application/octet-stream' : 'application/json');
+    const request: RequestOptions = {
+      agent,
+      method,
+      host: url.hostname,
+      port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+      path,
+      timeout: options.timeoutMs ?? TIMEOUT_MS,
+      headers: {
+        host: url.port === '' ? serverName : `${serverName}:${url.port}`,
+        ...(body === undefined ? {} : { 'content-type': type, 'content-length': String(body.length) }),
+        ...sending.headers,
+      },
+    };
+    return await exchange(secure ? httpsRequest : httpRequest, request, body, options.answerLimit ?? ANSWER_LIMIT);
+  }
+
+  return {
+    send,
+    async call(method, path, sending) {
+      const answer = await send(method, path, sending);
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      const message = `${serverName} answered ${answer.status} to ${method} ${path.split('?', 1)[0]}`;
+      if (answer.status >= 500) throw new GbaError('peer-unreachable', message, { retryable: true });
+      throw new GbaError(answer.cause(), message);
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function exchange(
+  open: typeof httpRequest,
+  request: RequestOptions,
+  body: Uint8Array | undefined,
+  limit: number,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause?: unknown) =>
+      reject(
+        new GbaError('peer-unreachable', `no answer from ${request.host}:${request.port}`, { cause, retryable: true }),
+      );
+    const req = open(request, (res) => {
+      const socket = res.socket as { getCipher?: () => { standardName?: string } } | null;
+      const cipherSuite = socket?.getCipher?.()?.standardName;
+      const chunks: Buffer[] = [];
+      let size = 0;
+      res.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > limit) req.destroy(new Error('answer too large'));
+        else chunks.push(chunk);
+      });
+      res.on('error', fail);
+      res.on('aborted', () => fail());
+      res.on('end', () => resolve(answerOf(res, Buffer.concat(chunks), cipherSuite)));
+    });
+    req.on('timeout', () => req.destroy(new Error('timed out')));
+    req.on('error', fail);
+    req.end(body);
+  });
+}
+
+function answerOf(res: IncomingMessage, body: Buffer, cipherSuite: string | undefined): Answer {
+  const status = res.statusCode ?? 0;
+  return {
+    status,
+    headers: res.headers,
+    body,
+    cipherSuite,
+    json: (schema) => parseJson(body, schema),
+    cause() {
+      try {
+        const problem: unknown = JSON.parse(body.toString('utf8'));
+        if (
+          typeof problem === 'object' &&
+          problem !== null &&
+          'cause' in problem &&
+          typeof problem.cause === 'string'
+        ) {
+          return problem.cause;
+        }
+      } catch {
+        // Not JSON: the status is all there is.
+      }
+      return `http-${status}`;
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import type { ServerResponse } from 'node:http';
+import { codeOf, GbaError } from '../base/index.ts';
+
+/**
+ * The only place that knows which HTTP status a refusal has. Codes not listed and not foreign are 400 (the caller's
+ * fault); foreign errors are 500 and show nothing of themselves.
+ */
+const STATUS: Readonly<Record<string, number>> = {
+  internal: 500,
+  'seal-broken': 500,
+  'key-erased': 500,
+  'sqn-exhausted': 500,
+  'store-unavailable': 500,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'media-type-unsupported': 415,
+  'body-too-large': 413,
+  'body-timeout': 408,
+  overloaded: 503,
+  'peer-unreachable': 503,
+  'peer-refused': 502,
+  unauthenticated: 401,
+  forbidden: 403,
+  'naf-not-allowed': 403,
+  'btid-unknown': 404,
+  'user-unknown': 404,
+  'tmpi-unknown': 404,
+  'rand-reused': 503,
+  'not-owner': 403,
+  'not-operator': 403,
+  'order-unknown': 404,
+  'delivery-unknown': 404,
+  'release-unknown': 404,
+  'machine-unknown': 404,
+  'serial-unknown': 404,
+  conflict: 409,
+  'invalid-transition': 409,
+  'release-open': 409,
+  'out-of-order': 503,
+  'bootstrap-missing': 409,
+  'no-subscription-free': 503,
+  'order-open': 409,
+  'delivery-open': 409,
+  'not-announced': 409,
+  'too-late': 409,
+  'token-serial-spent': 409,
+  'token-returned': 409,
+  'instruction-not-owner': 403,
+  'instruction-replayed': 409,
+  'no-subscription': 409,
+  'token-superseded': 409,
+};
+
+export interface ProblemDetails {
+  type: string;
+  title: string;
+  status: number;
+  cause: string;
+  detail?: string;
+}
+
+/** What `cause` says for a code: the code itself, or the word of a standard. */
+export type CauseOf = (code: string, status: number) => string;
+
+/** Application errors of TS 29.562 and TS 29.500 table 5.2.7.2-1, by our codes; the rest follows from the status. */
+const STANDARD_CAUSE: Readonly<Record<string, string>> = {
+  'user-unknown': 'USER_NOT_FOUND',
+  forbidden: 'OPERATION_NOT_ALLOWED',
+  'not-found': 'RESOURCE_URI_STRUCTURE_NOT_FOUND',
+  'json-invalid': 'INVALID_MSG_FORMAT',
+  'auts-refused': 'MANDATORY_IE_INCORRECT',
+  overloaded: 'NF_CONGESTION',
+  internal: 'SYSTEM_FAILURE',
+};
+
+/** The `cause` that other vendors' network functions know (TS 29.571 ProblemDetails); `type` keeps our code. */
+export const standardCause: CauseOf = (code, status) =>
+  STANDARD_CAUSE[code] ?? (status >= 500 ? 'UNSPECIFIED_NF_FAILURE' : 'UNSPECIFIED_MSG_FAILURE');
+
+/** Problem details of RFC 9457 with a `cause` (TS 29.571 ProblemDetails): the stable code unless `causeOf` has another. */
+export function problemOf(error: unknown, causeOf: CauseOf = (code) => code): ProblemDetails {
+  const code = codeOf(error);
+  const status = STATUS[code] ?? (error instanceof GbaError ? 400 : 500);
+  const title = error instanceof GbaError ? error.message : 'internal error';
+  return { type: `urn:gba-authz:problem:${code}`, title, status, cause: causeOf(code, status) };
+}
+
+export function sendProblem(
+  res: ServerResponse,
+  error: unknown,
+  headers: Record<string, string> = {},
+  causeOf?: CauseOf,
+): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const problem = problemOf(error, causeOf);
+  const body = Buffer.from(JSON.stringify(problem));
+  res.writeHead(problem.status, {
+    'content-type': 'application/problem+json',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+    ...headers,
+  });
+  res.end(body);
+}
