@@ -1,0 +1,111 @@
+import { fromHex, GbaError, type Log, toHex } from '../base/index.ts';
+import {
+  authenticationInfoRequestSchema,
+  createRouter,
+  type Listener,
+  type RequestContext,
+  type Route,
+  requirePeer,
+  standardCause,
+} from '../http/index.ts';
+import type { HssConfig } from './config.ts';
+import { subscriberSchema } from './subscriber.ts';
+import type { Subscribers } from './subscribers.ts';
+
+const IMPI_PREFIX = 'impi-';
+
+/** Nhss_gbaUEAU and Nhss_gbaSDM (TS 29.562 A.5, A.6) and the admin API, for named client certificates only. */
+export function hssListener(subscribers: Subscribers, config: Pick<HssConfig, 'clients'>, log: Log): Listener {
+  const sbi = createRouter(sbiRoutes(subscribers, config.clients.av, log), log, { causeOf: standardCause });
+  const administration = createRouter(adminRoutes(subscribers, config.clients.admin, log), log);
+  return (req, res) => (req.url?.startsWith('/admin/') === true ? administration : sbi)(req, res);
+}
+
+function sbiRoutes(subscribers: Subscribers, av: readonly string[], log: Log): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/nhss-gba-ueau/v1/:ueId/security-information/generate-auth-data',
+      async handle(c) {
+        requirePeer(c.peer, av);
+        const request = c.json(authenticationInfoRequestSchema);
+        if ((request.authenticationScheme ?? 'DIGEST_AKAV1_MD5') !== 'DIGEST_AKAV1_MD5') {
+          throw new GbaError('scheme-unsupported', 'only DIGEST_AKAV1_MD5 is served');
+        }
+        const impi = impiOf(c);
+        const info = request.resynchronizationInfo;
+        const vector = await subscribers.vector(
+          impi,
+          info && { rand: fromHex(info.rand, 16, 'rand'), auts: fromHex(info.auts, 14, 'auts') },
+        );
+        const { rand, xres, autn, ck, ik } = vector;
+        const answer = { rand: toHex(rand), xres: toHex(xres), autn: toHex(autn), ck: toHex(ck), ik: toHex(ik) };
+        for (const secret of [xres, ck, ik]) secret.fill(0);
+        log.info('vector', { impi, resync: info !== undefined });
+        return { status: 200, json: { impi, '3gAkaAv': answer } };
+      },
+    },
+    // The resource table of 6.4.3.1 and the OpenAPI annex name it differently; both are served.
+    ...['subscriber-data', 'gba-subscriber-data'].map(
+      (name): Route => ({
+        method: 'GET',
+        path: `/nhss-gba-sdm/v1/:ueId/${name}`,
+        async handle(c) {
+          requirePeer(c.peer, av);
+          return { status: 200, json: { guss: await subscribers.guss(impiOf(c)) } };
+        },
+      }),
+    ),
+  ];
+}
+
+function adminRoutes(subscribers: Subscribers, admin: readonly string[], log: Log): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/admin/v1/subscribers',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        return { status: 200, json: { subscribers: await subscribers.list() } };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/admin/v1/subscribers/:impi',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        return { status: 200, json: await subscribers.view(c.params['impi'] ?? '') };
+      },
+    },
+    {
+      method: 'PUT',
+      path: '/admin/v1/subscribers/:impi',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        const provisioning = c.json(subscriberSchema);
+        if (provisioning.impi !== c.params['impi']) throw new GbaError('json-invalid', 'impi differs from the path');
+        const done = await subscribers.provision(provisioning);
+        log.info('subscriber-provisioned', { impi: provisioning.impi, done });
+        return { status: done === 'created' ? 201 : 204 };
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/v1/subscribers/:impi',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        const impi = c.params['impi'] ?? '';
+        await subscribers.remove(impi);
+        log.info('subscriber-removed', { impi });
+        return { status: 204 };
+      },
+    },
+  ];
+}
+
+/** The IMPI of an `impi-…` ueId; other identities of TS 29.562 are not kept here, so nobody has them. */
+function impiOf(c: RequestContext): string {
+  const ueId = c.params['ueId'] ?? '';
+  if (!ueId.startsWith(IMPI_PREFIX)) throw new GbaError('user-unknown', 'no such subscriber');
+  return ueId.slice(IMPI_PREFIX.length);
+}

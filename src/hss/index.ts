@@ -1,0 +1,3 @@
+export { type HssConfig, hssConfigSchema } from './config.ts';
+export { parseSubscribers } from './import.ts';
+export { type RunningHss, startHss } from './start.ts';
