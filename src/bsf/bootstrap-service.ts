@@ -1,0 +1,195 @@
+import { type Clock, GbaError, type Log, type Random, type Sealer } from '../base/index.ts';
+import { isTmpi } from '../gba/index.ts';
+import type { Entry, Op, Store } from '../store/index.ts';
+import type { AvSource, SubscriberVector } from './av-source.ts';
+import { createOutstanding } from './outstanding.ts';
+import { type Bootstrapped, judgeAnswer, makeContext } from './procedures/bootstrap.ts';
+import { makeChallenge, makeUnknownNonce, randOfNonce } from './procedures/challenge.ts';
+import type { UbAnswer, UbRequest } from './procedures/read-request.ts';
+import {
+  CHALLENGES,
+  type ChallengeRecord,
+  CONTEXTS,
+  type ContextRecord,
+  openChallengeKeys,
+  SUBSCRIPTIONS,
+  type SubscriptionRecord,
+  sealKs,
+  TMPIS,
+  type TmpiRecord,
+} from './records.ts';
+
+export interface BootstrapOptions {
+  name: string;
+  keyLifetimeSeconds: number;
+  challengeSeconds: number;
+  maxOutstanding: number;
+  unknownAmf: Uint8Array;
+}
+
+export interface BootstrapDeps {
+  store: Store;
+  sealer: Sealer;
+  avSource: AvSource;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** 401 with this nonce, or 200 with the new context. */
+export type UbOutcome = { kind: 'challenge'; nonce: string } | { kind: 'done'; context: Bootstrapped };
+
+/** Contexts that one IMPI may hold; the oldest makes room (a release may be pinned to one that is not the newest). */
+const CONTEXTS_PER_IMPI = 4;
+const TMPIS_PER_IMPI = 2;
+const COMMIT_TRIES = 8;
+/** Refusals of the AV source that look, from outside, like a subscriber who fails (ub.md 9). */
+const NO_VECTOR = new Set(['user-unknown', 'user-not-allowed']);
+
+/** The doing half of Ub: vectors in, records in the store, decisions by `procedures/`. Throws `peer-unreachable`, `overloaded`, `tmpi-unknown`. */
+export function createBootstrapService(options: BootstrapOptions, deps: BootstrapDeps) {
+  const { store, sealer, avSource, clock, random, log } = deps;
+  const challengeMs = options.challengeSeconds * 1000;
+  const outstanding = createOutstanding(options.maxOutstanding, challengeMs, random.bytes(4).readUInt32BE());
+
+  async function impiOf(username: string): Promise<string> {
+    if (!isTmpi(username)) return username;
+    const entry = await store.get<TmpiRecord>(TMPIS, username);
+    if (entry === undefined) throw new GbaError('tmpi-unknown', 'this TMPI is not known, use the IMPI');
+    return entry.value.impi;
+  }
+
+  async function vectorFor(
+    impi: string,
+    resync?: { rand: Buffer; auts: Buffer },
+  ): Promise<SubscriberVector | undefined> {
+    try {
+      return await avSource.fetch(resync === undefined ? { impi } : { impi, resync });
+    } catch (error) {
+      if (!(error instanceof GbaError)) throw error;
+      // A forged AUTS is one more failed answer: it gets what every failed answer gets.
+      if (error.code === 'auts-refused') return await vectorFor(impi);
+      if (!NO_VECTOR.has(error.code)) throw error;
+      log.info('ub-no-vector', { code: error.code });
+      return undefined;
+    }
+  }
+
+  /** A fresh challenge; an identity without a vector gets one that looks the same and that no answer fits. */
+  async function challenge(
+    request: { username: string; tmpi: boolean },
+    run: { resynced: boolean; resync?: { rand: Buffer; auts: Buffer } },
+  ): Promise<UbOutcome> {
+    const { username } = request;
+    if (!outstanding.begin(username, clock.now())) {
+      throw new GbaError('overloaded', 'too many unfinished runs of this identity', { retryable: true });
+    }
+    const impi = await impiOf(username);
+    const before = await store.get<SubscriptionRecord>(SUBSCRIPTIONS, impi);
+    const vector = await vectorFor(impi, run.resync);
+    if (vector === undefined) return { kind: 'challenge', nonce: makeUnknownNonce(random, options.unknownAmf) };
+    const subscription =
+      vector.impi === impi ? before : await store.get<SubscriptionRecord>(SUBSCRIPTIONS, vector.impi);
+    const { rand, record } = makeChallenge(
+      vector,
+      {
+        username,
+        tmpi: request.tmpi,
+        resynced: run.resynced,
+        generation: subscription?.value.generation ?? 0,
+        defaultLifetimeSeconds: options.keyLifetimeSeconds,
+      },
+      sealer,
+    );
+    const expiresAt = clock.now() + challengeMs;
+    // A RAND that is pending or has become a context is never challenged again, whoever hands it out.
+    const stored = await store.commit([
+      { space: CHALLENGES, key: rand, expect: 0, put: record, expiresAt },
+      { space: CONTEXTS, key: `${vector.rand.toString('base64')}@${options.name}`, expect: 0 },
+    ]);
+    if (!stored) {
+      log.error('ub-rand-reused', { impi: vector.impi });
+      throw new GbaError('rand-reused', 'the HSS handed out a RAND twice', { retryable: true });
+    }
+    return { kind: 'challenge', nonce: record.nonce };
+  }
+
+  /** Stores the context and consumes the challenge in one commit; undefined when another answer was faster, or a drop. */
+  async function settle(entry: Entry<ChallengeRecord>, context: Bootstrapped): Promise<Bootstrapped | undefined> {
+    const { impi, uiccType, generation, uss } = entry.value;
+    const { btid, createdAt, keyExpiry, tmpi } = context;
+    const record: ContextRecord = {
+      v: 1,
+      impi,
+      uiccType,
+      createdAt,
+      keyExpiry,
+      ...(uss !== undefined && { uss }),
+      sealed: sealKs(sealer, btid, context.ks),
+    };
+    for (let attempt = 0; attempt < COMMIT_TRIES; attempt++) {
+      const known = await store.get<SubscriptionRecord>(SUBSCRIPTIONS, impi);
+      if ((known?.value.generation ?? 0) !== generation) return undefined;
+      const btids = [...(known?.value.btids ?? []), btid];
+      const tmpis = [...(known?.value.tmpis ?? []), ...(tmpi === undefined ? [] : [tmpi])];
+      const oldBtids = btids.splice(0, Math.max(0, btids.length - CONTEXTS_PER_IMPI));
+      const oldTmpis = tmpis.splice(0, Math.max(0, tmpis.length - TMPIS_PER_IMPI));
+      const next: SubscriptionRecord = { v: 1, generation, btids, tmpis };
+      const expiresAt = Math.max(keyExpiry, known?.expiresAt ?? 0);
+      const ops: Op[] = [
+        { space: CHALLENGES, key: entry.key, expect: entry.version, delete: true },
+        { space: CONTEXTS, key: btid, expect: 0, put: record, expiresAt: keyExpiry },
+        { space: SUBSCRIPTIONS, key: impi, expect: known?.version ?? 0, put: next, expiresAt },
+        ...oldBtids.map((key): Op => ({ space: CONTEXTS, key, delete: true })),
+        ...oldTmpis.map((key): Op => ({ space: TMPIS, key, delete: true })),
+      ];
+      if (tmpi !== undefined)
+        ops.push({ space: TMPIS, key: tmpi, put: { v: 1, impi } satisfies TmpiRecord, expiresAt });
+      if (await store.commit(ops)) return context;
+      if ((await store.get(CHALLENGES, entry.key))?.version !== entry.version) return undefined;
+    }
+    throw new GbaError('overloaded', 'too many runs of one subscriber at once', { retryable: true });
+  }
+
+  async function answer(request: { username: string; tmpi: boolean; credentials: UbAnswer }): Promise<UbOutcome> {
+    const { credentials } = request;
+    const refuse = (code: string, resynced = false) => {
+      log.info('ub-refused', { code });
+      return challenge(request, { resynced });
+    };
+    const rand = randOfNonce(credentials.nonce);
+    const entry = rand === undefined ? undefined : await store.get<ChallengeRecord>(CHALLENGES, rand);
+    if (rand === undefined || entry === undefined) return await refuse('nonce-unknown');
+    const pending = entry.value;
+    if (pending.nonce !== credentials.nonce) return await refuse('nonce-unknown');
+    if (pending.username !== credentials.username) return await refuse('username-changed');
+    const keys = openChallengeKeys(sealer, rand, pending.sealed);
+    try {
+      const verdict = judgeAnswer(credentials, keys.xres);
+      if (verdict === 'proven') {
+        const made = makeContext(rand, pending, keys, credentials, options.name, clock.now());
+        const context = await settle(entry, made);
+        made.ks.erase();
+        if (context === undefined) return await refuse('nonce-answered');
+        outstanding.finish(pending.username);
+        log.info('ub-bootstrapped', { btid: context.btid, impi: pending.impi });
+        return { kind: 'done', context };
+      }
+      // Right or wrong, a nonce is answered once.
+      const consumed = await store.commit([{ space: CHALLENGES, key: rand, expect: entry.version, delete: true }]);
+      if (!consumed) return await refuse('nonce-answered');
+      if (verdict === 'wrong' || credentials.auts === undefined) return await refuse('digest-wrong');
+      if (pending.resynced) return await refuse('resync-repeated', true);
+      log.info('ub-resynchronise', { impi: pending.impi });
+      return await challenge(request, {
+        resynced: true,
+        resync: { rand: Buffer.from(rand, 'hex'), auts: credentials.auts },
+      });
+    } finally {
+      keys.erase();
+    }
+  }
+
+  return (request: UbRequest): Promise<UbOutcome> =>
+    request.kind === 'first' ? challenge(request, { resynced: false }) : answer(request);
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
+import { storeConfigSchema } from '../store/index.ts';
+
+const FQDN = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
+const fqdn = z.string().regex(FQDN, 'a lower-case host name without port or trailing dot');
+
+/** A NAF: the name in its client certificate and the hosts it may ask keys for (exact names). */
+const nafSchema = z.strictObject({
+  client: z.string().min(1),
+  hosts: z.array(fqdn).min(1),
+  /** NAF group: only USSs without a group or of this one go there (TS 33.220 4.4.6). */
+  group: z.string().optional(),
+});
+
+/** Bearer tokens on Zn (TS 33.501 13.4.1), asked for in addition to the client certificate. */
+const oauthSchema = z.strictObject({
+  /** `iss`: who makes the tokens (the NRF's instance id). */
+  issuer: z.string().min(1),
+  /** `aud`: own NF type or instance id. */
+  audience: z.string().default('GBA_BSF'),
+  algorithm: z.enum(['HS256', 'ES256']),
+  /** File: PEM public key (ES256) or hexadecimal shared key (HS256). */
+  keyFile: z.string(),
+});
+
+export const bsfConfigSchema = z.strictObject({
+  /** Full DNS name of the BSF: digest realm, domain of the B-TID, part of the TMPI derivation. */
+  name: fqdn,
+  ub: listenSchema,
+  sbi: listenSchema,
+  tls: tlsFilesSchema,
+  hss: peerSchema,
+  nafs: z.array(nafSchema),
+  /** Certificate names that may list and drop contexts. */
+  admin: z.array(z.string()).default([]),
+  keyLifetimeSeconds: z.int().min(1).default(86_400),
+  challengeSeconds: z.int().min(1).max(600).default(30),
+  /** Unfinished runs of one identity in one challenge time; more are answered 503. */
+  maxOutstanding: z.int().min(1).max(60_000).default(32),
+  /** AMF shown in challenges to identities that nobody has, so that they look like the operator's own (hex). */
+  unknownAmf: z
+    .string()
+    .regex(/^[0-9a-fA-F]{4}$/)
+    .default('8000'),
+  oauth: oauthSchema.optional(),
+  store: storeConfigSchema,
+  /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */
+  keyFile: z.string(),
+});
+export type BsfConfig = z.infer<typeof bsfConfigSchema>;
+export type NafPolicy = z.infer<typeof nafSchema>;
+export type OauthConfig = z.infer<typeof oauthSchema>;

@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { codeOf, GbaError, type Log, messageOf } from '../base/index.ts';
+import { buildChallenge } from '../digest/index.ts';
+import { type Listener, sendProblem, TMPI_TOKEN, UB_CONTENT_TYPE } from '../http/index.ts';
+import type { UbOutcome } from './bootstrap-service.ts';
+import type { Bootstrapped } from './procedures/bootstrap.ts';
+import { readUbRequest, type UbRequest, type UbRequestParts } from './procedures/read-request.ts';
+
+/** Every answer on Ub says that this BSF knows TMPIs (TS 33.220 4.5.2). */
+const SERVER = `gba-authz ${TMPI_TOKEN}`;
+/** Echoed by the UE; it holds nothing, the nonce is the state. */
+const OPAQUE = '7562';
+const RETRY_SECONDS = '5';
+
+/** The Ub endpoint (TS 24.109 4) as a plain listener. `realm` is the BSF's configured name, never the Host header. */
+export function createUbListener(realm: string, serve: (request: UbRequest) => Promise<UbOutcome>, log: Log): Listener {
+  return (req, res) => {
+    let request: UbRequest;
+    try {
+      request = readUbRequest(partsOf(req), realm, OPAQUE);
+    } catch (error) {
+      refuse(res, error, log);
+      return;
+    }
+    serve(request).then(
+      (outcome) => {
+        if (outcome.kind === 'challenge') sendChallenge(res, realm, outcome.nonce);
+        else sendContext(res, outcome.context);
+      },
+      (error: unknown) => refuse(res, error, log),
+    );
+  };
+}
+
+function partsOf(req: IncomingMessage): UbRequestParts {
+  const authorization: string[] = [];
+  const raw = req.rawHeaders;
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]?.length === 13 && raw[i]?.toLowerCase() === 'authorization') authorization.push(raw[i + 1] ?? '');
+  }
+  const length = req.headers['content-length'];
+  return {
+    method: req.method ?? '',
+    target: req.url ?? '',
+    authorization,
+    userAgent: req.headers['user-agent'] ?? '',
+    hasBody: (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined,
+  };
+}
+
+function sendChallenge(res: ServerResponse, realm: string, nonce: string): void {
+  res.writeHead(401, {
+    Server: SERVER,
+    'WWW-Authenticate': buildChallenge({ realm, nonce, algorithm: 'AKAv1-MD5', qop: ['auth-int'], opaque: OPAQUE }),
+    'Cache-Control': 'no-store',
+    'Content-Length': 0,
+  });
+  res.end();
+}
+
+function sendContext(res: ServerResponse, context: Bootstrapped): void {
+  res.writeHead(200, {
+    Server: SERVER,
+    'Authentication-Info': context.authenticationInfo,
+    Expires: new Date(context.keyExpiry).toUTCString(),
+    'Content-Type': UB_CONTENT_TYPE,
+    'Cache-Control': 'no-store',
+    'Content-Length': context.body.length,
+  });
+  // As text the body leaves in one write with its headers; it is ASCII.
+  res.end(context.body.toString('latin1'), 'latin1');
+}
+
+function refuse(res: ServerResponse, error: unknown, log: Log): void {
+  const code = codeOf(error);
+  if (error instanceof GbaError) log.info('ub-refused', { code });
+  else log.error('ub-failed', { code, message: messageOf(error) });
+  const headers: Record<string, string> = { server: SERVER };
+  if (code === 'method-not-allowed') headers['allow'] = 'GET';
+  if (error instanceof GbaError && error.retryable) headers['retry-after'] = RETRY_SECONDS;
+  sendProblem(res, error, headers);
+}

@@ -1,0 +1,47 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
+import type { StepEvent } from '../../src/flow/index.ts';
+import { createOwner, type Lab, type LabOptions, type Owner, parseScenario, startLab } from '../../src/lab/index.ts';
+
+export const EXAMPLE_SCENARIO = parseScenario(
+  readFileSync(new URL('../../examples/operator-change.yaml', import.meta.url), 'utf8'),
+);
+
+export interface TestLab {
+  lab: Lab;
+  owner: Owner;
+  events: StepEvent[];
+}
+
+/** A lab on free ports in a folder of its own, gone when `body` ends. */
+export async function withLab(
+  body: (test: TestLab) => Promise<void>,
+  options: Partial<LabOptions> = {},
+): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'gba-flow-'));
+  const events: StepEvent[] = [];
+  const { onStep, ...rest } = options;
+  const lab = await startLab({
+    dir,
+    scenario: { ...EXAMPLE_SCENARIO, basePort: 0 },
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    driver: 'memory',
+    onStep(event) {
+      events.push(event);
+      onStep?.(event);
+    },
+    ...rest,
+  });
+  const owner = await createOwner(lab);
+  try {
+    await body({ lab, owner, events });
+  } finally {
+    owner.close();
+    await lab.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
