@@ -1,0 +1,92 @@
+import { fromHex, GbaError, SecretKey, toHex } from '../base/index.ts';
+import { parseBtid } from '../gba/index.ts';
+import {
+  type Answer,
+  type BootstrappingInfoRequest,
+  bootstrappingInfoResponseSchema,
+  createClient,
+  NBSP_GBA_PATH,
+  type TlsCredentials,
+  type Uss,
+} from '../http/index.ts';
+import type { ZnRoutes } from './config.ts';
+
+export interface ZnQuery {
+  btid: string;
+  nafFqdn: string;
+  /** Ua security protocol identifier, 5 octets. */
+  uaId: Uint8Array;
+  gsIds?: number[];
+  gbaUAware?: boolean;
+}
+
+/** Key material for one NAF_Id; times in ms since 1970. */
+export interface ZnAnswer {
+  ksNaf: SecretKey;
+  ksIntNaf?: SecretKey;
+  keyExpiry: number;
+  bootstrapTime?: number;
+  impi?: string;
+  uss?: Uss[];
+}
+
+/** Zn (TS 33.220 4.5.3), whatever carries it. Throws `btid-unknown`, `naf-not-allowed`, `peer-unreachable`. */
+export interface ZnClient {
+  fetch(query: ZnQuery): Promise<ZnAnswer>;
+}
+
+/** Zn over Nbsp_GBA (TS 29.309), routed by the domain of the B-TID; a domain without a route is an unknown B-TID. */
+export function createZnClient(options: { routes: ZnRoutes; tls: TlsCredentials }): ZnClient & { close(): void } {
+  const clients = new Map(
+    options.routes.map(({ bsf, peer }) => [bsf.toLowerCase(), createClient({ ...peer, tls: options.tls })]),
+  );
+  return {
+    async fetch(query) {
+      const client = clients.get(domainOf(query.btid));
+      if (client === undefined) throw new GbaError('btid-unknown', 'no BSF is configured for this B-TID');
+      const request: BootstrappingInfoRequest = {
+        btId: query.btid,
+        nafId: { nafFqdn: query.nafFqdn, uaSecProtId: toHex(query.uaId) },
+        ...(query.gbaUAware === true && { gbaUAware: true }),
+        ...(query.gsIds !== undefined && query.gsIds.length > 0 && { gsIds: query.gsIds }),
+      };
+      return read(await client.send('POST', NBSP_GBA_PATH, { json: request }));
+    },
+    close() {
+      for (const client of clients.values()) client.close();
+    },
+  };
+}
+
+function domainOf(btid: string): string {
+  try {
+    return parseBtid(btid).bsf;
+  } catch (cause) {
+    throw new GbaError('btid-unknown', 'not a B-TID', { cause });
+  }
+}
+
+/** The status decides; causes differ between vendors (sbi.md 3.5). */
+function read(answer: Answer): ZnAnswer {
+  if (answer.status === 404) throw new GbaError('btid-unknown', 'the BSF does not know this B-TID');
+  if (answer.status === 401 || answer.status === 403) {
+    throw new GbaError('naf-not-allowed', 'the BSF gives this NAF no key for this NAF_Id');
+  }
+  if (answer.status >= 500 || answer.status === 429) {
+    throw new GbaError('peer-unreachable', `the BSF answered ${answer.status}`, { retryable: true });
+  }
+  if (answer.status !== 200) throw new GbaError('peer-refused', `the BSF answered ${answer.status}`);
+  const info = answer.json(bootstrappingInfoResponseSchema);
+  // The attribute is optional in the interface, but a key without an end cannot be cached safely.
+  if (info.keyExpiryTime === undefined) throw new GbaError('peer-refused', 'the BSF sent a key without an expiry');
+  return {
+    ksNaf: SecretKey.adopt(fromHex(info.meKeyMaterial, 32)),
+    keyExpiry: Date.parse(info.keyExpiryTime),
+    ...(info.uiccKeyMaterial !== undefined && { ksIntNaf: SecretKey.adopt(fromHex(info.uiccKeyMaterial, 32)) }),
+    ...(info.bootstrappingInfoCreationTime !== undefined && {
+      bootstrapTime: Date.parse(info.bootstrappingInfoCreationTime),
+    }),
+    ...(info.impi !== undefined && { impi: info.impi }),
+    ...(info.ussList !== undefined && { uss: info.ussList.map((item) => item.uss) }),
+  };
+}
