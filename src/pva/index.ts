@@ -1,0 +1,2 @@
+export { type PvaConfig, pvaConfigSchema } from './config.ts';
+export { type RunningPva, startPva } from './start.ts';

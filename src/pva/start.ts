@@ -1,0 +1,45 @@
+import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
+import { createClient, listen, loadTls, readTextFile } from '../http/index.ts';
+import { openStore } from '../store/index.ts';
+import { loadSigner, readCertificate } from '../x509/index.ts';
+import type { PvaConfig } from './config.ts';
+import { m2meListener, shoListener } from './http.ts';
+import { createValidations } from './validations.ts';
+
+export interface RunningPva {
+  ports: { m2me: number; sbi: number };
+  close(): Promise<void>;
+}
+
+/** The platform validation authority: machines poll and answer, SHOs ask and are told by the outbox. */
+export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<RunningPva> {
+  const log = deps.log.child({ fn: config.id });
+  const tls = loadTls(config.tls);
+  const store = deps.store ?? (await openStore(config.store, deps.clock));
+  const clients = new Map(config.shos.map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
+  const outbox = createOutbox({ ...deps, store, log, deliver: deliverOver((to) => clients.get(to), log) });
+  const validations = createValidations({
+    store,
+    clock: deps.clock,
+    config,
+    signer: loadSigner({ cert: readTextFile(config.signing.cert), key: readTextFile(config.signing.key) }),
+    manufacturers: config.manufacturers.map((path) => readCertificate(readTextFile(path))),
+    kick: outbox.kick,
+    onStep: deps.onStep,
+  });
+  const wrap = deps.wrap ?? ((_: string, listener) => listener);
+  const forShos = wrap(`${config.id} sbi`, shoListener(validations, config, log));
+  const forMachines = wrap(`${config.id} m2me`, m2meListener(validations, log));
+  const sbi = await listen(forShos, { ...config.sbi, tls, clientCertificate: 'required' });
+  const m2me = await listen(forMachines, { ...config.m2me, tls, clientCertificate: 'none' });
+  outbox.kick();
+  return {
+    ports: { m2me: m2me.port, sbi: sbi.port },
+    async close() {
+      await Promise.all([sbi.close(), m2me.close()]);
+      await outbox.close();
+      for (const client of clients.values()) client.close();
+      if (deps.store === undefined) await store.close();
+    },
+  };
+}
