@@ -1,0 +1,233 @@
+import { type Clock, GbaError, type Sealer, toHex } from '../base/index.ts';
+import { enqueue, type StepEvent } from '../flow/index.ts';
+import { UA_TOKEN } from '../gba/index.ts';
+import { packageDigest } from '../mcim/index.ts';
+import type { ZnClient } from '../naf/index.ts';
+import type { Entry, Op, Store } from '../store/index.ts';
+import { makeRelease, readBoundToken, readRelay, readResult, releaseLock } from '../token/index.ts';
+import type { RoConfig } from './config.ts';
+import { deliveryFlow } from './flow.ts';
+import { erasePin, findPin, MAX_PINS, makePin } from './pins.ts';
+import { DELIVERY, type DeliveryRecord, OPEN, ORDER, PACKAGE } from './records.ts';
+import type { Registrations } from './registrations.ts';
+
+export interface DeliveryDeps {
+  config: RoConfig;
+  store: Store;
+  clock: Clock;
+  sealer: Sealer;
+  zn: ZnClient;
+  registrations: Registrations;
+  /** Drops the cached Ua keys of a B-TID. */
+  forget(btid: string): void;
+  /** Something was put into the outbox. */
+  kick(): void;
+  onStep?: ((event: StepEvent) => void) | undefined;
+}
+
+export interface DeliveryRequest {
+  orderId: string;
+  m2meId: string;
+  boundToken: Uint8Array;
+  package: Uint8Array;
+}
+
+export type Deliveries = ReturnType<typeof createDeliveries>;
+
+/** The download and provisioning part of the RO. It can delay; it can read, swap and forge nothing. */
+export function createDeliveries(deps: DeliveryDeps) {
+  const { config, store, clock, sealer, zn, registrations, kick } = deps;
+  const orderKey = (sho: string, orderId: string): string => `${sho}/${orderId}`;
+  const step = (number: number, to: string, what: string, serial: string): void =>
+    deps.onStep?.({ step: number, party: config.id, to, what, serial });
+
+  async function find(serial: string, refusal: string): Promise<Entry<DeliveryRecord>> {
+    const entry = await store.get<DeliveryRecord>(DELIVERY, serial || '-');
+    if (entry === undefined) throw new GbaError(refusal, 'no such delivery, or not yours');
+    return entry;
+  }
+
+  async function commit(entry: Entry<DeliveryRecord>, put: DeliveryRecord, ops: readonly Op[]): Promise<void> {
+    const closes = deliveryFlow.isFinal(put.state) && !deliveryFlow.isFinal(entry.value.state);
+    const close: Op[] = closes
+      ? [
+          { space: OPEN, key: put.m2meId, delete: true },
+          { space: PACKAGE, key: entry.key, delete: true },
+        ]
+      : [];
+    const done = await store.commit([
+      { space: DELIVERY, key: entry.key, expect: entry.version, put },
+      ...close,
+      ...ops,
+    ]);
+    if (!done) throw new GbaError('conflict', 'the delivery is being changed', { retryable: true });
+    kick();
+  }
+
+  const toSho = (record: DeliveryRecord, kind: string, json: object): Op =>
+    enqueue({ id: `${kind}/${record.orderId}`, to: record.sho, method: 'POST', path: `/ro/v1/${kind}`, json });
+
+  /** The machine's own delivery, by the subscription it proved. */
+  async function ofMachine(m2meId: string, impi: string | undefined): Promise<Entry<DeliveryRecord> | undefined> {
+    await registrations.bind(m2meId, impi);
+    const serial = (await store.get<string>(OPEN, m2meId))?.value;
+    return serial === undefined ? undefined : await store.get<DeliveryRecord>(DELIVERY, serial);
+  }
+
+  return {
+    /** Step 6. The same delivery twice is one. */
+    async take(sho: string, request: DeliveryRequest): Promise<string> {
+      const { claims } = readBoundToken(request.boundToken);
+      if (claims.newSho.id !== sho) throw new GbaError('token-wrong-audience', 'the token names another operator');
+      if (claims.roId !== config.id)
+        throw new GbaError('token-wrong-ro', 'the token names another registration operator');
+      if (claims.m2meId !== request.m2meId)
+        throw new GbaError('token-wrong-machine', 'the token is for another machine');
+      if (clock.now() > claims.notAfter) throw new GbaError('token-expired', 'the token has expired');
+      if (request.package.length > config.maxPackageBytes)
+        throw new GbaError('package-too-large', 'the package is too large');
+      await registrations.find(request.m2meId);
+      const serial = toHex(claims.serial);
+      const digest = toHex(packageDigest(request.package));
+      const boundToken = Buffer.from(request.boundToken).toString('base64');
+      const known = (await store.get<DeliveryRecord>(DELIVERY, serial))?.value;
+      if (known !== undefined) {
+        const same = known.orderId === request.orderId && known.digest === digest && known.boundToken === boundToken;
+        if (same && known.sho === sho) return serial;
+        throw new GbaError('token-serial-spent', 'there is a delivery with this serial already');
+      }
+      const put: DeliveryRecord = {
+        v: 1,
+        state: deliveryFlow.initial,
+        orderId: request.orderId,
+        sho,
+        m2meId: request.m2meId,
+        boundToken,
+        size: request.package.length,
+        digest,
+        pins: [],
+      };
+      const done = await store.commit([
+        { space: DELIVERY, key: serial, expect: 0, put },
+        { space: PACKAGE, key: serial, expect: 0, put: Buffer.from(request.package).toString('base64') },
+        { space: OPEN, key: request.m2meId, expect: 0, put: serial },
+        { space: ORDER, key: orderKey(sho, request.orderId), expect: 0, put: serial },
+      ]);
+      if (!done) throw new GbaError('delivery-open', 'this machine has an open delivery already');
+      step(6, sho, 'package and bound token taken', serial);
+      return serial;
+    },
+
+    /** Step 7, the offer: pins the keys of the bootstrap the machine came with. */
+    async offer(m2meId: string, gba: { btid: string; impi?: string }) {
+      const entry = await ofMachine(m2meId, gba.impi);
+      if (entry === undefined || !['open', 'offered'].includes(entry.value.state)) return undefined;
+      const record = entry.value;
+      if (!record.pins.some((pin) => pin.btid === gba.btid)) {
+        const { ksNaf } = await zn.fetch({ btid: gba.btid, nafFqdn: config.id, uaId: UA_TOKEN });
+        const pin = makePin(sealer, Buffer.from(entry.key, 'hex'), gba.btid, ksNaf);
+        ksNaf.erase();
+        const state = record.state === 'open' ? deliveryFlow.next(record.state, 'offer') : record.state;
+        await commit(entry, { ...record, state, pins: [...record.pins, pin].slice(-MAX_PINS) }, []);
+        step(7, m2meId, 'offered', entry.key);
+      }
+      const { boundToken, size, digest } = record;
+      return { serial: entry.key, boundToken, size, digest, chunkBytes: config.chunkBytes };
+    },
+
+    /** The octets of the machine's own package. */
+    async packageOf(serial: string, impi: string | undefined): Promise<Buffer> {
+      const { value } = await find(serial, 'delivery-unknown');
+      const own = await ofMachine(value.m2meId, impi).catch(() => undefined);
+      const octets = own?.key === serial ? await store.get<string>(PACKAGE, serial) : undefined;
+      if (octets === undefined) throw new GbaError('delivery-unknown', 'no such delivery, or not yours');
+      return Buffer.from(octets.value, 'base64');
+    },
+
+    /** The machine refused for good before step 8. */
+    async refused(serial: string, impi: string | undefined, reason: string): Promise<void> {
+      const entry = await find(serial, 'delivery-unknown');
+      if (entry.value.state === 'refused') return;
+      await registrations.bind(entry.value.m2meId, impi);
+      const state = deliveryFlow.next(entry.value.state, 'refusal');
+      const json = { orderId: entry.value.orderId, reason };
+      await commit(entry, { ...entry.value, state, reason }, [toSho(entry.value, 'refusals', json)]);
+    },
+
+    /** Steps 11 and 12: relays r and nothing else; the answer is the release, the same for every repeat. */
+    async acknowledged(der: Uint8Array): Promise<Buffer> {
+      const relay = readRelay(der);
+      const serial = toHex(relay.serial);
+      const entry = await find(serial, 'acknowledgement-invalid');
+      const record = entry.value;
+      const keys = findPin(sealer, serial, record.pins, (pin) => relay.matches(pin.relay));
+      const { claims } = readBoundToken(Buffer.from(record.boundToken, 'base64'));
+      if (keys === undefined || !releaseLock(relay.r).equals(claims.releaseLock)) {
+        throw new GbaError('acknowledgement-invalid', 'the acknowledgement is not valid');
+      }
+      const release = makeRelease({ serial: relay.serial }, keys.activate);
+      const keyId = keys.activate.id();
+      erasePin(keys);
+      if (record.state === 'offered') {
+        const json = { orderId: record.orderId, r: toHex(relay.r) };
+        await commit(entry, { ...record, state: deliveryFlow.next(record.state, 'acknowledgement') }, [
+          toSho(record, 'releases', json),
+          ...(await registrations.withdraw(record.m2meId)),
+        ]);
+        step(11, record.sho, 'acknowledgement relayed, without a name', serial);
+      } else if (!['released', 'succeeded', 'registered', 'failed'].includes(record.state)) {
+        throw new GbaError('acknowledgement-invalid', 'the acknowledgement is not valid');
+      }
+      deps.onStep?.({ step: 12, party: config.id, to: record.m2meId, what: 'released', serial, keyId });
+      return release;
+    },
+
+    /** Step 13. */
+    async result(der: Uint8Array): Promise<void> {
+      const result = readResult(der);
+      const serial = toHex(result.serial);
+      const entry = await find(serial, 'result-invalid');
+      const record = entry.value;
+      const keys = findPin(sealer, serial, record.pins, (pin) => result.matches(pin.result));
+      if (keys === undefined) throw new GbaError('result-invalid', 'the result is not valid');
+      erasePin(keys);
+      const event = result.outcome === 'success' ? 'result-success' : 'result-failure';
+      if (!deliveryFlow.can(record.state, event)) {
+        const known = record.state === 'registered' ? 'succeeded' : record.state;
+        if (known === (result.outcome === 'success' ? 'succeeded' : 'failed')) return;
+        throw new GbaError('result-invalid', 'the result is not valid');
+      }
+      const { outcome, reason } = result;
+      const state = deliveryFlow.next(record.state, event);
+      await commit(entry, { ...record, state, reason, succeededAt: clock.now() }, [
+        toSho(record, 'results', { orderId: record.orderId, outcome, reason }),
+      ]);
+      for (const pin of record.pins) deps.forget(pin.btid);
+      step(13, record.sho, `result: ${outcome}`, serial);
+    },
+
+    /** Step 14: only the new SHO of this delivery, only after 13. */
+    async register(sho: string, orderId: string, m2meId: string, impi?: string): Promise<void> {
+      const serial = (await store.get<string>(ORDER, orderKey(sho, orderId)))?.value;
+      const entry = serial === undefined ? undefined : await store.get<DeliveryRecord>(DELIVERY, serial);
+      const fits = entry?.value.m2meId === m2meId && entry.value.sho === sho;
+      if (fits && entry.value.state === 'registered') return;
+      if (!fits || entry.value.state !== 'succeeded') {
+        throw new GbaError('registration-refused', 'this machine is not to be registered by this operator now');
+      }
+      const state = deliveryFlow.next(entry.value.state, 'registration');
+      await commit(entry, { ...entry.value, state }, await registrations.register(m2meId, sho, impi));
+      step(14, sho, `${m2meId} subscribes to ${sho}`, entry.key);
+    },
+
+    /** Tells new SHOs that forgot step 14 the result once more. */
+    async remind(): Promise<void> {
+      const before = clock.now() - config.reminderSeconds * 1000;
+      for (const { value } of await store.list<DeliveryRecord>(DELIVERY)) {
+        if (value.state !== 'succeeded' || (value.succeededAt ?? 0) > before) continue;
+        await store.commit([toSho(value, 'results', { orderId: value.orderId, outcome: 'success', reason: '' })]);
+        kick();
+      }
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { type RoConfig, roConfigSchema } from './config.ts';
+export { type RunningRo, startRo } from './start.ts';

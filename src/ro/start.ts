@@ -1,0 +1,68 @@
+import { codeOf, createSealer } from '../base/index.ts';
+import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
+import { createClient, type Listener, listen, loadSealingKey, loadTls } from '../http/index.ts';
+import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
+import { openStore } from '../store/index.ts';
+import type { RoConfig } from './config.ts';
+import { createDeliveries } from './deliveries.ts';
+import { macListener, operatorListener, uaListener } from './http.ts';
+import { createRegistrations } from './registrations.ts';
+
+export interface RunningRo {
+  ports: { ua: number; sbi: number };
+  close(): Promise<void>;
+}
+
+/** The registration operator: download and provisioning, discovery and registration. */
+export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnClient }): Promise<RunningRo> {
+  const log = deps.log.child({ fn: config.id });
+  const { clock, random, onStep } = deps;
+  const tls = loadTls(config.tls);
+  const store = deps.store ?? (await openStore(config.store, clock));
+  const sealer = createSealer(loadSealingKey(config.keyFile), random);
+  const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls }) : undefined;
+  const zn = deps.zn ?? ownZn;
+  if (zn === undefined) throw new TypeError('no Zn client');
+  const shos = new Map(config.shos.map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
+  const outbox = createOutbox({ store, clock, random, log, deliver: deliverOver((to) => shos.get(to), log) });
+  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
+  const registrations = createRegistrations(store, config);
+  await registrations.seed();
+  const { forget } = auth;
+  const deliveries = createDeliveries({
+    config,
+    store,
+    clock,
+    sealer,
+    zn,
+    registrations,
+    forget,
+    kick: outbox.kick,
+    onStep,
+  });
+
+  const proven = auth.protect(uaListener(deliveries, registrations, log));
+  const byMac = macListener(deliveries, log);
+  const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
+  const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
+  const operators = operatorListener(deliveries, registrations, config, log);
+  const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
+  const ua = await listen(wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
+  outbox.kick();
+  const reminder = setInterval(
+    () => void deliveries.remind().catch((error: unknown) => log.warn('reminder-failed', { code: codeOf(error) })),
+    config.reminderSeconds * 1000,
+  );
+  reminder.unref();
+  return {
+    ports: { ua: ua.port, sbi: sbi.port },
+    async close() {
+      clearInterval(reminder);
+      await Promise.all([sbi.close(), ua.close()]);
+      await outbox.close();
+      for (const client of shos.values()) client.close();
+      ownZn?.close();
+      if (deps.store === undefined) await store.close();
+    },
+  };
+}
