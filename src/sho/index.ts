@@ -1,0 +1,2 @@
+export { type ShoConfig, shoConfigSchema } from './config.ts';
+export { type RunningSho, startSho } from './start.ts';

@@ -1,0 +1,98 @@
+import { createSealer, toHex } from '../base/index.ts';
+import { createOutbox, type Delivery, deliverOver, type FunctionDeps, type OutboxMessage } from '../flow/index.ts';
+import { createClient, type Listener, listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
+import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
+import { openStore } from '../store/index.ts';
+import { loadSigner, readCertificate } from '../x509/index.ts';
+import type { ShoConfig } from './config.ts';
+import { macListener, operatorListener, uaListener } from './http.ts';
+import { createOrders, SELF } from './orders.ts';
+import { createReleases } from './releases.ts';
+import { createSubscriptions, type OpenSubscription } from './subscriptions.ts';
+
+export interface RunningSho {
+  ports: { ua: number; sbi: number };
+  close(): Promise<void>;
+}
+
+/** An operator: old SHO for one machine and new SHO for another at the same time. */
+export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: ZnClient }): Promise<RunningSho> {
+  const log = deps.log.child({ fn: config.id });
+  const { clock, random, onStep } = deps;
+  const tls = loadTls(config.tls);
+  const store = deps.store ?? (await openStore(config.store, clock));
+  const sealer = createSealer(loadSealingKey(config.keyFile), random);
+  const hss = createClient({ ...config.hss, tls });
+  const bsf = createClient({ ...config.bsf.admin, tls });
+  const peers = new Map([config.ro, config.pva].map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
+  const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls }) : undefined;
+  const zn = deps.zn ?? ownZn;
+  if (zn === undefined) throw new TypeError('no Zn client');
+
+  const subscriberPath = (impi: string): string => `/admin/v1/subscribers/${encodeURIComponent(impi)}`;
+  const removeSubscriber = async (impi: string): Promise<void> => {
+    await hss.call('DELETE', subscriberPath(impi));
+    await bsf.call('DELETE', `/admin/v1/contexts?impi=${encodeURIComponent(impi)}`);
+  };
+  const provision = async ({ impi, amf, k, opc }: OpenSubscription): Promise<void> => {
+    const json = { impi, amf, k: toHex(k.bytes()), opc: toHex(opc.bytes()) };
+    await hss.call('PUT', subscriberPath(impi), { json });
+  };
+
+  const subscriptions = createSubscriptions(store, sealer);
+  await subscriptions.seed(config.subscriptions);
+  const releases = createReleases({ config, store, clock, random, sealer, zn, removeSubscriber, onStep });
+  const toPeers = deliverOver(
+    (to) => peers.get(to),
+    log,
+    async (message, code): Promise<Delivery> => {
+      await orders.refusedByPeer(message.id, code);
+      return 'drop';
+    },
+  );
+  const deliver = async (message: OutboxMessage): Promise<Delivery> => {
+    if (message.to === SELF) {
+      await orders.run(message.path);
+      return 'done';
+    }
+    const delivery = await toPeers(message);
+    if (delivery === 'done') await orders.taken(message.id);
+    return delivery;
+  };
+  const outbox = createOutbox({ store, clock, random, log, deliver });
+  const orders = createOrders({
+    config,
+    store,
+    clock,
+    random,
+    sealer,
+    signer: loadSigner({ cert: readTextFile(config.signing.cert), key: readTextFile(config.signing.key) }),
+    subscriptions,
+    pvaKey: readCertificate(readTextFile(config.pva.certificate)).spkiSha256,
+    provision,
+    removeSubscriber,
+    kick: outbox.kick,
+    onStep,
+  });
+
+  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
+  const proven = auth.protect(uaListener(releases, log));
+  const byMac = macListener(releases, log);
+  const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
+  const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
+  const operators = operatorListener(releases, orders, config, log);
+  const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
+  const ua = await listen(wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
+  outbox.kick();
+  void releases.resume().catch(() => log.warn('resume-postponed'));
+  return {
+    ports: { ua: ua.port, sbi: sbi.port },
+    async close() {
+      await Promise.all([sbi.close(), ua.close()]);
+      await outbox.close();
+      for (const client of [hss, bsf, ...peers.values()]) client.close();
+      ownZn?.close();
+      if (deps.store === undefined) await store.close();
+    },
+  };
+}
