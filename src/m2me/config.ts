@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { listenSchema, peerSchema, signingFilesSchema } from '../http/index.ts';
+import { storeConfigSchema } from '../store/index.ts';
+
+const operatorSchema = z.strictObject({ id: z.string().min(1), peer: peerSchema });
+
+export const m2meConfigSchema = z.strictObject({
+  id: z.string().min(1).max(64),
+  /** The owner's local interface: the only server of the machine. */
+  local: listenSchema,
+  /** PEM file of the authority that verifies RO, SHO and PVA servers. */
+  ca: z.string(),
+  ro: operatorSchema,
+  pva: operatorSchema,
+  /** Where the M2M server of the first operator is; a new one's address comes with its subscription. */
+  sho: operatorSchema,
+  /** SHA-256 of the owner's public key (SubjectPublicKeyInfo), pinned at commissioning. */
+  ownerKeySha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Device signing key and TRE decryption key with their certificates. */
+  device: signingFilesSchema,
+  tre: signingFilesSchema,
+  treDir: z.string().min(1),
+  store: storeConfigSchema,
+  keyFile: z.string(),
+  /** Read at the first start only; afterwards the subscription is in the TRE and this file can go. */
+  initialMcim: z.string(),
+  pollMs: z.int().min(10).default(5_000),
+  /** After step 8: how long the machine waits for the old operator, then for the RO, before it activates by itself. */
+  graceMs: z.int().min(0).default(120_000),
+  clockSkewMs: z.int().min(0).default(300_000),
+  maxPackageBytes: z
+    .int()
+    .min(1024)
+    .default(64 * 1024),
+  /** What the TRE measures: files, or fixed SHA-256 values in hexadecimal. */
+  measurements: z
+    .record(z.string(), z.union([z.string().regex(/^[0-9a-f]{64}$/), z.strictObject({ file: z.string() })]))
+    .default({}),
+  /** Lab only: lets the local interface show Ks_NAF. */
+  revealKeys: z.boolean().default(false),
+});
+
+export type M2meConfig = z.infer<typeof m2meConfigSchema>;
+
+const hex128 = z.string().regex(/^[0-9a-fA-F]{32}$/);
+
+/** The commissioning file: the first subscription, K and OP or OPc in hexadecimal. */
+export const initialMcimSchema = z
+  .strictObject({
+    impi: z.string().min(1),
+    k: hex128,
+    op: hex128.optional(),
+    opc: hex128.optional(),
+    indBits: z.int().min(0).max(16).default(5),
+    bsf: z.strictObject({ fqdn: z.string(), url: z.url() }),
+    sho: z.strictObject({ id: z.string(), url: z.url() }),
+  })
+  .refine(({ op, opc }) => (op === undefined) !== (opc === undefined), 'exactly one of op and opc');

@@ -1,0 +1,2 @@
+export { type M2meConfig, m2meConfigSchema } from './config.ts';
+export { type RunningM2me, startM2me } from './start.ts';

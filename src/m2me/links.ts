@@ -1,0 +1,119 @@
+import { type Clock, GbaError, type Random } from '../base/index.ts';
+import { uaIdOfCipherSuite } from '../gba/index.ts';
+import { createClient, type HttpClient, type PeerConfig } from '../http/index.ts';
+import type { Tre } from './tre/index.ts';
+import { createUaClient, type UaClient } from './ua-client.ts';
+
+/** An operator of the machine: name (certificate, NAF FQDN) and where its server is. */
+export interface Operator {
+  id: string;
+  url: string;
+}
+
+/** Suites of TLS 1.3 that can carry Digest here: kept for a server that this process has not talked to yet. */
+const USUAL_SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'];
+
+/** The machine's connections; all of them outward, all but Ub inside TLS with the server's certificate checked. */
+export interface Links {
+  ub(bsf: { fqdn: string; url: string }): HttpClient;
+  /** Server-authenticated TLS without Ua. */
+  plain(operator: Operator): HttpClient;
+  /** Ua under the subscription in use. */
+  live(operator: Operator): UaClient;
+  /** Ua under the session that outlived the discarded subscription of this change; no bootstrapping there. */
+  kept(operator: Operator, serial: string): UaClient;
+  /** Which Ua keys must outlive the contexts for these servers. */
+  sessionsOf(operators: readonly Operator[]): { fqdn: string; uaId: Uint8Array }[];
+  /** After a bootstrapping: every later exchange is under the new B-TID. */
+  renewLive(): void;
+  /** Forgets the keys of the subscription in use, as it is being discarded. */
+  endLive(): void;
+  endKept(serial: string): void;
+  close(): void;
+}
+
+export function createLinks(options: {
+  ca: string;
+  /** Addresses that configuration knows better than the subscription does. */
+  known: readonly { id: string; peer: PeerConfig }[];
+  tre: Tre;
+  bootstrap(): Promise<unknown>;
+  clock: Clock;
+  random: Random;
+}): Links {
+  const { ca, known, tre, clock, random } = options;
+  const plainClients = new Map<string, HttpClient>();
+  const liveClients = new Map<string, UaClient>();
+  const keptClients = new Map<string, UaClient>();
+
+  function connect({ id, url }: Operator): HttpClient {
+    const peer = known.find((one) => one.id === id)?.peer ?? { url, serverName: id };
+    if (!peer.url.startsWith('https:')) throw new GbaError('peer-not-tls', `${id} has no TLS address`);
+    return createClient({ ...peer, tls: { ca } });
+  }
+
+  function cached<T>(map: Map<string, T>, key: string, make: () => T): T {
+    const found = map.get(key) ?? make();
+    map.set(key, found);
+    return found;
+  }
+
+  function drop(map: Map<string, UaClient>, prefix = ''): void {
+    for (const [key, client] of map) {
+      if (!key.startsWith(prefix)) continue;
+      client.close();
+      map.delete(key);
+    }
+  }
+
+  return {
+    ub: ({ url }) => createClient({ url, tls: { ca } }),
+    plain: (operator) => cached(plainClients, operator.id, () => connect(operator)),
+    live: (operator) =>
+      cached(liveClients, operator.id, () =>
+        createUaClient({
+          fqdn: operator.id,
+          client: connect(operator),
+          keys: {
+            async key(fqdn, uaId) {
+              const [newest, ...others] = await tre.nafKeys(fqdn, uaId);
+              for (const other of others) other.ksNaf.erase();
+              return newest;
+            },
+            renew: async () => void (await options.bootstrap()),
+          },
+          clock,
+          random,
+        }),
+      ),
+    kept: (operator, serial) =>
+      cached(keptClients, `${serial} ${operator.id}`, () =>
+        createUaClient({
+          fqdn: operator.id,
+          client: connect(operator),
+          keys: {
+            key: (fqdn, uaId) => tre.pins.session(serial, fqdn, uaId, clock.now()),
+            renew: () => Promise.reject(new GbaError('no-subscription', 'the old session has ended')),
+          },
+          clock,
+          random,
+        }),
+      ),
+    sessionsOf: (operators) =>
+      operators.flatMap(({ id }) => {
+        const used = liveClients.get(id)?.uaId();
+        const uaIds = used === undefined ? USUAL_SUITES.map(uaIdOfCipherSuite) : [used];
+        return uaIds.map((uaId) => ({ fqdn: id, uaId }));
+      }),
+    renewLive() {
+      for (const client of liveClients.values()) client.endSession();
+    },
+    endLive: () => drop(liveClients),
+    endKept: (serial) => drop(keptClients, `${serial} `),
+    close() {
+      drop(liveClients);
+      drop(keptClients);
+      for (const client of plainClients.values()) client.close();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import { opcFromOp } from '../aka/index.ts';
+import { codeOf, createSealer, SecretKey } from '../base/index.ts';
+import { createOutbox, type FunctionDeps } from '../flow/index.ts';
+import { listen, loadSealingKey, readTextFile } from '../http/index.ts';
+import type { Mcim } from '../mcim/index.ts';
+import { openStore } from '../store/index.ts';
+import { loadSigner } from '../x509/index.ts';
+import { initialMcimSchema, type M2meConfig } from './config.ts';
+import { instruct } from './instruct.ts';
+import { createJournal } from './journal.ts';
+import { createLinks } from './links.ts';
+import { localListener } from './local.ts';
+import type { Machine } from './machine.ts';
+import { clearLeftovers, deliverReturn } from './steps/give-back.ts';
+import { takeTurn } from './steps/index.ts';
+import { openTre, type Tre } from './tre/index.ts';
+import { bootstrap } from './ub-client.ts';
+
+/** Turns in a row before the machine rests until the next poll, whatever a peer feeds it. */
+const TURNS = 64;
+
+export interface RunningM2me {
+  ports: { local: number };
+  /** Goes on until nothing more can be done now. */
+  poke(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a machine: opens its TRE and journal, finishes what a power cut left, serves its owner, and polls. */
+export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise<RunningM2me> {
+  const { clock, random } = deps;
+  const log = deps.log.child({ m2me: config.id });
+  const store = deps.store ?? (await openStore(config.store, clock));
+  const decryption = loadSigner(pemOf(config.tre));
+  const tre = await openTre({
+    directory: config.treDir,
+    m2meId: config.id,
+    root: createSealer(loadSealingKey(config.keyFile), random),
+    clock,
+    random,
+    device: loadSigner(pemOf(config.device)),
+    decryption: { key: decryption.key, certificate: decryption.certificate },
+  });
+  const journal = createJournal(store);
+  if (tre.identity() === undefined && (await journal.changes()).length === 0) await commission(tre, config);
+
+  const runUb = async () => {
+    const context = await bootstrap({ tre, connect: (bsf) => links.ub(bsf), clock, random, log });
+    links.renewLive();
+    return context;
+  };
+  const links = createLinks({
+    ca: readTextFile(config.ca),
+    known: [config.sho, config.ro, config.pva],
+    tre,
+    bootstrap: runUb,
+    clock,
+    random,
+  });
+  const machine: Machine = {
+    clock,
+    random,
+    log,
+    ...(deps.onStep !== undefined && { onStep: deps.onStep }),
+    config,
+    tre,
+    journal,
+    links,
+    bootstrap: runUb,
+    kickOutbox: () => outbox.kick(),
+    refusals: new Map(),
+    shown: new Set(),
+  };
+  const outbox = createOutbox({ store, clock, random, log, deliver: (message) => deliverReturn(machine, message) });
+  await clearLeftovers(machine);
+
+  const inTurn = createTurns();
+  let closed = false;
+  const poke = () =>
+    inTurn(async () => {
+      for (let turn = 0; turn < TURNS && !closed && (await takeTurn(machine)); turn++);
+    });
+  let waiting = false;
+  /** At most one poke waits, however long the turn before it takes. */
+  function pokeSoon(): void {
+    if (waiting || closed) return;
+    waiting = true;
+    poke()
+      .catch((error: unknown) => log.error('turn-failed', { code: codeOf(error) }))
+      .finally(() => {
+        waiting = false;
+      });
+  }
+
+  const listener = localListener(machine, {
+    async instruct(octets) {
+      const answer = await inTurn(() => instruct(machine, octets));
+      pokeSoon();
+      return answer;
+    },
+    bootstrap: () => inTurn(runUb),
+  });
+  const server = await listen(deps.wrap?.('m2me local', listener) ?? listener, config.local);
+  outbox.kick();
+  const timer = setInterval(pokeSoon, config.pollMs);
+  pokeSoon();
+
+  return {
+    ports: { local: server.port },
+    poke,
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await server.close();
+      links.close();
+      await inTurn(async () => undefined);
+      await outbox.close();
+      links.close();
+      if (deps.store === undefined) await store.close();
+    },
+  };
+}
+
+/** One thing at a time: turns never overlap with each other or with the owner's instruction. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const done = tail.then(work);
+    tail = done.catch(() => undefined);
+    return done;
+  };
+}
+
+function pemOf(files: { cert: string; key: string }): { cert: string; key: string } {
+  return { cert: readTextFile(files.cert), key: readTextFile(files.key) };
+}
+
+/** The first subscription, from the commissioning file into the TRE. */
+async function commission(tre: Tre, config: M2meConfig): Promise<void> {
+  const { k: kHex, op, opc: opcHex, ...rest } = initialMcimSchema.parse(JSON.parse(readTextFile(config.initialMcim)));
+  const k = SecretKey.adopt(Buffer.from(kHex, 'hex'));
+  const opc =
+    opcHex === undefined ? opcFromOp(k, Buffer.from(op ?? '', 'hex')) : SecretKey.adopt(Buffer.from(opcHex, 'hex'));
+  const mcim: Mcim = { ...rest, algorithm: 'milenage', k, opc };
+  await tre.commission(mcim);
+  k.erase();
+  opc.erase();
+}

@@ -1,0 +1,4 @@
+export { eraseFile } from './durable-file.ts';
+export type { DiscardRecord, Pins } from './pins.ts';
+export { type Identity, openTre, type Tre, type TreOptions } from './tre.ts';
+export type { ContextInfo, NafKey, TreAnswer } from './usim.ts';

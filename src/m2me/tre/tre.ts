@@ -1,0 +1,186 @@
+import type { KeyObject } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { type Clock, GbaError, type Random, type Sealer, type SecretKey } from '../../base/index.ts';
+import type { Mcim } from '../../mcim/index.ts';
+import { makeUnregistration } from '../../token/index.ts';
+import type { Signer } from '../../x509/index.ts';
+import { createVault } from './compartment.ts';
+import { eraseTornFiles } from './durable-file.ts';
+import { createPins, type DiscardRecord, discardDigest, type KeptSession, type Pins } from './pins.ts';
+import { openSlots } from './slots.ts';
+import {
+  authenticate,
+  type ContextInfo,
+  forgetTmpi,
+  keepContext,
+  liveContexts,
+  type NafKey,
+  nafKeys,
+  readMcim,
+  readTmpi,
+  type TreAnswer,
+} from './usim.ts';
+
+export interface TreOptions {
+  directory: string;
+  m2meId: string;
+  /** Root of the sealing: each slot's key stands sealed under it. */
+  root: Sealer;
+  clock: Clock;
+  random: Random;
+  /** Device signing key (quotes) and decryption key (packages), put in at manufacture. */
+  device: Signer;
+  decryption: { key: KeyObject; certificate: Buffer };
+}
+
+/** The subscription in use, without its secrets; `serial` (hex) of the change that brought it, null for the first one. */
+export interface Identity extends Pick<Mcim, 'impi' | 'bsf' | 'sho'> {
+  serial: string | null;
+}
+
+/**
+ * The trusted environment of the machine: sealed files in one directory, each operator's subscription in a slot under a
+ * key of its own. K, OPc, the SQN array and Ks never leave this folder; keys derived for one purpose do.
+ *
+ * A software TRE cannot notice that its whole directory was put back to an older copy.
+ */
+export interface Tre {
+  readonly device: Signer;
+  readonly decryption: { key: KeyObject; certificate: Buffer };
+  readonly pins: Pins;
+  /** Undefined between step 8 and step 12. */
+  identity(): Identity | undefined;
+  commission(mcim: Mcim): Promise<void>;
+  /** AUTHENTICATE on the slot in use. Throws `no-subscription`, as everything below that needs one. */
+  authenticate(rand: Uint8Array, autn: Uint8Array): Promise<TreAnswer>;
+  keepContext(context: ContextInfo, ks: SecretKey, withTmpi: boolean): Promise<void>;
+  contexts(): Promise<ContextInfo[]>;
+  tmpi(): Promise<string | undefined>;
+  forgetTmpi(): Promise<void>;
+  /** Ks_NAF of all live contexts, newest first; none without a subscription. */
+  nafKeys(fqdn: string, uaId: Uint8Array): Promise<NafKey[]>;
+  storePending(mcim: Mcim, serial: string, digest: string): Promise<void>;
+  pendingReady(serial: string): Promise<boolean>;
+  /** Serial of the pending slot. */
+  pendingSerial(): string | undefined;
+  dropPending(): Promise<void>;
+  /**
+   * Step 8: the record is durable first, then the slot's key, its data and all contexts are erased. Refused with
+   * `discard-without-pending` while no complete new subscription of this serial waits. Finishes what a power cut left.
+   */
+  discard(serial: string, keep: readonly { fqdn: string; uaId: Uint8Array }[]): Promise<DiscardRecord>;
+  /** Step 9, from a durable record of a finished discard only: else `discard-record-missing`. */
+  unregistration(serial: string): Promise<Buffer>;
+  /** Step 12: the pending slot becomes the one in use. */
+  activate(serial: string): Promise<void>;
+}
+
+export async function openTre(options: TreOptions): Promise<Tre> {
+  const { directory, clock } = options;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await eraseTornFiles(directory);
+  const vault = createVault(directory, options.root, options.random);
+  const slots = await openSlots(directory, vault, options.root, options.random);
+  const pins = createPins(vault);
+  let identity = await loadIdentity();
+  let tail: Promise<unknown> = Promise.resolve();
+
+  /** One operation at a time: two authentications must not read the same SQN array. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = tail.then(work);
+    tail = done.catch(() => undefined);
+    return done;
+  }
+
+  async function loadIdentity(): Promise<Identity | undefined> {
+    const slot = await slots.current();
+    if (slot === undefined) return undefined;
+    const { impi, bsf, sho, k, opc } = await readMcim(slot);
+    k.erase();
+    opc.erase();
+    return { impi, bsf, sho, serial: slots.pointers().current?.serial ?? null };
+  }
+
+  async function slotInUse() {
+    const slot = await slots.current();
+    if (slot === undefined) throw new GbaError('no-subscription', 'the machine has no subscription in use');
+    return slot;
+  }
+
+  async function recordOf(serial: string, keep: readonly { fqdn: string; uaId: Uint8Array }[]) {
+    const known = await pins.discard(serial);
+    if (known !== undefined) return known;
+    if (!(await slots.pendingReady(serial))) {
+      throw new GbaError('discard-without-pending', 'nothing is erased before the new subscription is complete');
+    }
+    const slot = await slotInUse();
+    await pins.keepSessions(serial, await sessionsOf(keep));
+    const discardedAt = Math.floor(clock.now() / 1000) * 1000;
+    const record = { serial, m2meId: options.m2meId, slot: slot.id, discardedAt };
+    await pins.writeDiscard(record);
+    return record;
+  }
+
+  async function sessionsOf(keep: readonly { fqdn: string; uaId: Uint8Array }[]): Promise<KeptSession[]> {
+    const slot = await slotInUse();
+    const sessions: KeptSession[] = [];
+    for (const { fqdn, uaId } of keep) {
+      const [newest, ...others] = await nafKeys(slot, fqdn, uaId, clock.now());
+      for (const other of others) other.ksNaf.erase();
+      if (newest !== undefined) sessions.push({ ...newest, fqdn, uaId: Buffer.from(uaId).toString('hex') });
+    }
+    return sessions;
+  }
+
+  return {
+    device: options.device,
+    decryption: options.decryption,
+    pins,
+    identity: () => identity,
+    commission: (mcim) =>
+      inTurn(async () => {
+        await slots.commission(mcim);
+        identity = await loadIdentity();
+      }),
+    authenticate: (rand, autn) => inTurn(async () => authenticate(await slotInUse(), rand, autn)),
+    keepContext: (context, ks, withTmpi) =>
+      inTurn(async () => keepContext(await slotInUse(), context, ks, { now: clock.now(), withTmpi })),
+    contexts: () => inTurn(async () => liveContexts(await slotInUse(), clock.now())),
+    tmpi: () => inTurn(async () => readTmpi(await slotInUse())),
+    forgetTmpi: () => inTurn(async () => forgetTmpi(await slotInUse())),
+    nafKeys: (fqdn, uaId) =>
+      inTurn(async () => {
+        const slot = await slots.current();
+        return slot === undefined ? [] : await nafKeys(slot, fqdn, uaId, clock.now());
+      }),
+    storePending: (mcim, serial, digest) => inTurn(() => slots.storePending(mcim, serial, digest)),
+    pendingReady: (serial) => inTurn(() => slots.pendingReady(serial)),
+    pendingSerial: () => slots.pointers().pending?.serial ?? undefined,
+    dropPending: () => inTurn(() => slots.dropPending()),
+    discard: (serial, keep) =>
+      inTurn(async () => {
+        const record = await recordOf(serial, keep);
+        await slots.eraseSlot(record.slot);
+        identity = await loadIdentity();
+        return record;
+      }),
+    unregistration: (serial) =>
+      inTurn(async () => {
+        const record = await pins.discard(serial);
+        const keys = await pins.tokenKeys(serial);
+        if (record === undefined || keys === undefined || (await vault.open(record.slot)) !== undefined) {
+          throw new GbaError('discard-record-missing', 'an unregistration needs a finished discard');
+        }
+        const { m2meId, discardedAt } = record;
+        return makeUnregistration(
+          { serial: Buffer.from(serial, 'hex'), m2meId, discardedAt, discardRecord: discardDigest(record) },
+          keys.unregister,
+        );
+      }),
+    activate: (serial) =>
+      inTurn(async () => {
+        await slots.activate(serial);
+        identity = await loadIdentity();
+      }),
+  };
+}

@@ -1,0 +1,154 @@
+import { type Clock, GbaError, type Random } from '../base/index.ts';
+import { parseAuthenticationInfo } from '../digest/index.ts';
+import { UA_HTTP_DIGEST, uaIdOfCipherSuite } from '../gba/index.ts';
+import type { Answer, HttpClient, SendOptions } from '../http/index.ts';
+import type { NafKey } from './tre/index.ts';
+import { proveUa, readUaChallenge, type UaChallenge } from './ua-exchange.ts';
+
+/** Where Ua keys come from: the live contexts, or the sessions that outlived them. */
+export interface UaKeySource {
+  key(fqdn: string, uaId: Uint8Array): Promise<NafKey | undefined>;
+  /** Runs Ub; throws when the machine cannot bootstrap now. */
+  renew(): Promise<void>;
+}
+
+export interface UaAnswer extends Answer {
+  /** The B-TID that this exchange was authenticated with. */
+  btid: string;
+}
+
+export interface UaClient {
+  /**
+   * One request over Ua; both ends are proved when it resolves with 2xx. Ub runs at most once for it. Throws
+   * `ua-refused`, `ua-realm-mismatch`, `ua-challenge-invalid`, `ua-rspauth-invalid`, `peer-unreachable`, and what Ub throws.
+   * Other answers of the application (4xx) are returned as they are: they may not be trusted for more than a delay.
+   */
+  send(method: string, path: string, options?: SendOptions): Promise<UaAnswer>;
+  /** Ua security protocol identifier of the last exchange. */
+  uaId(): Uint8Array | undefined;
+  /** The next exchange starts anew, with the newest key. */
+  endSession(): void;
+  close(): void;
+}
+
+interface Session {
+  challenge: UaChallenge;
+  key: NafKey;
+  uaId: Buffer;
+  nc: number;
+}
+
+/** Exchanges for one request: without credentials, answer, stale nonce, after Ub, other suite. */
+const EXCHANGES = 6;
+const USER_AGENT = 'gba-authz 3gpp-gba';
+
+export function createUaClient(options: {
+  fqdn: string;
+  client: HttpClient;
+  keys: UaKeySource;
+  clock: Clock;
+  random: Random;
+}): UaClient {
+  const { fqdn, client, keys, clock, random } = options;
+  let session: Session | undefined;
+  let lastUaId: Buffer | undefined;
+
+  function endSession(): void {
+    session?.key.ksNaf.erase();
+    session = undefined;
+  }
+
+  /** Takes up the NAF's challenge, with a new bootstrapping if there is no key; true when Ub was run. */
+  async function openSession(answer: Answer, oldKeyRefused: boolean): Promise<boolean> {
+    const challenge = readUaChallenge(headerOf(answer, 'www-authenticate'), fqdn);
+    const uaId = uaIdOf(answer);
+    endSession();
+    const known = oldKeyRefused ? undefined : await keys.key(fqdn, uaId);
+    if (known === undefined) await keys.renew();
+    const key = known ?? (await keys.key(fqdn, uaId));
+    if (key === undefined) throw new GbaError('ua-refused', `no key for ${fqdn}`);
+    session = { challenge, key, uaId, nc: 0 };
+    return known === undefined;
+  }
+
+  async function send(method: string, path: string, sending: SendOptions = {}): Promise<UaAnswer> {
+    const body = sending.bytes ?? (sending.json === undefined ? Buffer.alloc(0) : bytesOf(sending.json));
+    if (session !== undefined && session.key.expiresAt <= clock.now()) endSession();
+    let renewed = false;
+    for (let exchange = 0; exchange < EXCHANGES; exchange++) {
+      const used = session;
+      const proof = used && proveUa(used.challenge, used.key, ++used.nc, { method, path, body }, random);
+      const answer = await client.send(method, path, {
+        ...sending,
+        headers: {
+          'user-agent': USER_AGENT,
+          ...sending.headers,
+          ...(proof === undefined ? {} : { authorization: proof.authorization }),
+        },
+      });
+      if (answer.status >= 500) throw unreachable(fqdn, answer);
+      if (answer.status === 401) {
+        const refusedKey = used !== undefined && !isStale(answer, fqdn) && uaIdOf(answer).equals(used.uaId);
+        if (refusedKey && renewed) break;
+        // Without a key Ub runs here too; a second run for one request would only feed a loop.
+        renewed = (await openSession(answer, refusedKey)) || renewed;
+        continue;
+      }
+      if (used === undefined || proof === undefined) throw unproved(answer, fqdn);
+      const info = headerOf(answer, 'authentication-info');
+      if (answer.status < 300 && !proof.provedBy(info, answer.body)) {
+        endSession();
+        throw new GbaError('ua-rspauth-invalid', `${fqdn} did not prove that it knows the key`);
+      }
+      lastUaId = used.uaId;
+      takeNextNonce(used, info, answer.status < 300);
+      return { ...answer, btid: used.key.btid };
+    }
+    endSession();
+    throw new GbaError('ua-refused', `${fqdn} does not take our key`);
+  }
+
+  return {
+    send,
+    uaId: () => lastUaId,
+    endSession,
+    close() {
+      endSession();
+      client.close();
+    },
+  };
+}
+
+function takeNextNonce(session: Session, info: string | undefined, proved: boolean): void {
+  const next = info === undefined || !proved ? undefined : parseAuthenticationInfo(info).nextnonce;
+  if (next === undefined || next === session.challenge.nonce) return;
+  session.challenge = { ...session.challenge, nonce: next };
+  session.nc = 0;
+}
+
+function isStale(answer: Answer, fqdn: string): boolean {
+  return readUaChallenge(headerOf(answer, 'www-authenticate'), fqdn).stale;
+}
+
+function uaIdOf(answer: Answer): Buffer {
+  return answer.cipherSuite === undefined ? UA_HTTP_DIGEST : uaIdOfCipherSuite(answer.cipherSuite);
+}
+
+/** An answer without any Digest: from a server that does not want to know who we are. */
+function unproved(answer: Answer, fqdn: string): GbaError {
+  if (answer.status >= 400) return new GbaError(answer.cause(), `${fqdn} answered ${answer.status}`);
+  return new GbaError('ua-rspauth-invalid', `${fqdn} answered without authentication`);
+}
+
+function unreachable(fqdn: string, answer: Answer): GbaError {
+  return new GbaError('peer-unreachable', `${fqdn} answered ${answer.status}`, { retryable: true });
+}
+
+function bytesOf(json: unknown): Buffer {
+  return Buffer.from(JSON.stringify(json));
+}
+
+function headerOf(answer: Answer, name: string): string | undefined {
+  const value = answer.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
