@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import type { Clock, Log, Random } from '../base/index.ts';
+import { startBsf } from '../bsf/index.ts';
+import type { FunctionDeps, StepEvent } from '../flow/index.ts';
+import { startHss } from '../hss/index.ts';
+import { type RunningM2me, startM2me } from '../m2me/index.ts';
+import { startPva } from '../pva/index.ts';
+import { startRo } from '../ro/index.ts';
+import { startSho } from '../sho/index.ts';
+import { openStore, type Store, type StoreConfig } from '../store/index.ts';
+import { startPage } from './page.ts';
+import { type LabPki, openLabPki } from './pki.ts';
+import { type LabPlan, planLab, writeConfigs } from './plan.ts';
+import type { Scenario } from './scenario.ts';
+
+export interface LabOptions {
+  dir: string;
+  scenario: Scenario;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  driver?: 'lmdb' | 'memory';
+  onStep?: (event: StepEvent) => void;
+  wrap?: FunctionDeps['wrap'];
+}
+
+export interface Lab {
+  options: LabOptions;
+  plan: LabPlan;
+  pki: LabPki;
+  /** Every party's store by its name: for looking at, never for writing. */
+  stores: ReadonlyMap<string, Store>;
+  machines: ReadonlyMap<string, RunningM2me>;
+  /** Stops one party for good. */
+  stop(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts every party of an operator change on loopback, each from its own configuration. */
+export async function startLab(options: LabOptions): Promise<Lab> {
+  const { dir, clock, random, log, onStep, wrap } = options;
+  const pki = await openLabPki(join(dir, 'pki'), clock, random);
+  const plan = await planLab(dir, options.scenario, pki, options.driver ?? 'lmdb', random);
+  writeConfigs(dir, plan);
+  const running = new Map<string, { close(): Promise<void> }>();
+  const stores = new Map<string, Store>();
+  const machines = new Map<string, RunningM2me>();
+
+  const depsOf = async (name: string, config: StoreConfig): Promise<FunctionDeps> => {
+    const store = await openStore(config, clock);
+    stores.set(name, store);
+    return { clock, random, log, store, ...(onStep && { onStep }), ...(wrap && { wrap }) };
+  };
+  const stop = async (name: string): Promise<void> => {
+    const one = running.get(name);
+    running.delete(name);
+    await one?.close();
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([...running.keys()].reverse().map(stop));
+    await Promise.all([...stores.values()].map((store) => store.close()));
+  };
+
+  try {
+    for (const config of plan.hss)
+      running.set(config.name, await startHss(config, await depsOf(config.name, config.store)));
+    for (const config of plan.bsf)
+      running.set(config.name, await startBsf(config, await depsOf(config.name, config.store)));
+    for (const config of plan.sho)
+      running.set(config.id, await startSho(config, await depsOf(config.id, config.store)));
+    running.set(plan.ro.id, await startRo(plan.ro, await depsOf(plan.ro.id, plan.ro.store)));
+    running.set(plan.pva.id, await startPva(plan.pva, await depsOf(plan.pva.id, plan.pva.store)));
+    for (const config of plan.m2me) {
+      const machine = await startM2me(config, await depsOf(config.id, config.store));
+      machines.set(config.id, machine);
+      running.set(config.id, machine);
+    }
+    running.set(plan.page.fqdn, await startPage(plan.page, { clock, random, log, ...(wrap && { wrap }) }));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { options, plan, pki, stores, machines, stop, close };
+}

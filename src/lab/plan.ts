@@ -1,0 +1,224 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Random } from '../base/index.ts';
+import { type BsfConfig, bsfConfigSchema } from '../bsf/index.ts';
+import { type HssConfig, hssConfigSchema } from '../hss/index.ts';
+import { readTextFile } from '../http/index.ts';
+import { type M2meConfig, m2meConfigSchema } from '../m2me/index.ts';
+import { type PvaConfig, pvaConfigSchema } from '../pva/index.ts';
+import { type RoConfig, roConfigSchema } from '../ro/index.ts';
+import { type ShoConfig, shoConfigSchema } from '../sho/index.ts';
+import { readCertificate } from '../x509/index.ts';
+import { bsfOf, hssOf, MEASUREMENTS, NAMES } from './names.ts';
+import { type PageConfig, pageConfigSchema } from './page.ts';
+import type { LabPki } from './pki.ts';
+import { allocatePorts } from './ports.ts';
+import type { Scenario } from './scenario.ts';
+
+/** The configuration of every function of a lab, just as it would stand in a file of its own. */
+export interface LabPlan {
+  hss: HssConfig[];
+  bsf: BsfConfig[];
+  sho: ShoConfig[];
+  ro: RoConfig;
+  pva: PvaConfig;
+  m2me: M2meConfig[];
+  page: PageConfig;
+}
+
+const AMF = '0000';
+
+export async function planLab(
+  dir: string,
+  scenario: Scenario,
+  pki: LabPki,
+  driver: 'lmdb' | 'memory',
+  random: Random,
+): Promise<LabPlan> {
+  const shos = [NAMES.oldSho, NAMES.newSho];
+  const ports = await allocatePorts(scenario.basePort, 15 + scenario.machines.length, join(dir, 'ports.json'), random);
+  const take = (): { address: string; port: number } => ({ address: '127.0.0.1', port: ports.shift() ?? 0 });
+  const peer = (at: { port: number }, serverName: string) => ({ url: `https://127.0.0.1:${at.port}`, serverName });
+  const store = (name: string) => (driver === 'memory' ? { driver } : { driver, path: join(dir, 'store', name) });
+  mkdirSync(join(dir, 'data'), { recursive: true, mode: 0o700 });
+  const dataFile = (name: string, value: unknown): string => {
+    const path = join(dir, 'data', name);
+    writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+    return path;
+  };
+
+  const at = {
+    page: take(),
+    ub: new Map(shos.map((sho) => [sho, take()])),
+    zn: new Map(shos.map((sho) => [sho, take()])),
+    hss: new Map(shos.map((sho) => [sho, take()])),
+    shoUa: new Map(shos.map((sho) => [sho, take()])),
+    shoSbi: new Map(shos.map((sho) => [sho, take()])),
+    roUa: take(),
+    roSbi: take(),
+    pvaM2me: take(),
+    pvaSbi: take(),
+  };
+  const of = (map: Map<string, { address: string; port: number }>, sho: string) =>
+    map.get(sho) ?? { address: '', port: 0 };
+  const ubUrl = (sho: string): string => `http://127.0.0.1:${of(at.ub, sho).port}`;
+  const uaUrl = (sho: string): string => `https://127.0.0.1:${of(at.shoUa, sho).port}`;
+  const znRoutes = (list: readonly string[]) =>
+    list.map((sho) => ({ bsf: bsfOf(sho), peer: peer(of(at.zn, sho), bsfOf(sho)) }));
+  const ro = { id: NAMES.ro, peer: peer(at.roSbi, NAMES.ro) };
+
+  const ownerKey = readCertificate(readTextFile((await pki.tls(NAMES.owner)).cert)).spkiSha256;
+  await pki.tls(NAMES.stranger);
+  const pvaSigning = await pki.signing(NAMES.pva);
+
+  const hss = await Promise.all(
+    shos.map(async (sho) =>
+      hssConfigSchema.parse({
+        name: hssOf(sho),
+        sbi: of(at.hss, sho),
+        tls: await pki.tls(hssOf(sho)),
+        clients: { av: [bsfOf(sho)], admin: [sho] },
+        subscribersFile: dataFile(
+          `${hssOf(sho)}-subscribers.json`,
+          sho === NAMES.oldSho ? scenario.machines.map(({ subscription }) => ({ ...subscription, amf: AMF })) : [],
+        ),
+        store: store(hssOf(sho)),
+        keyFile: pki.sealingKey(hssOf(sho)),
+      }),
+    ),
+  );
+  const bsf = await Promise.all(
+    shos.map(async (sho) =>
+      bsfConfigSchema.parse({
+        name: bsfOf(sho),
+        ub: of(at.ub, sho),
+        sbi: of(at.zn, sho),
+        tls: await pki.tls(bsfOf(sho)),
+        hss: peer(of(at.hss, sho), hssOf(sho)),
+        nafs: [
+          { client: sho, hosts: [sho] },
+          { client: NAMES.ro, hosts: [NAMES.ro] },
+          // The demo page serves machines before and after their change.
+          { client: NAMES.page, hosts: [NAMES.page] },
+        ],
+        admin: [sho],
+        unknownAmf: AMF,
+        store: store(bsfOf(sho)),
+        keyFile: pki.sealingKey(bsfOf(sho)),
+      }),
+    ),
+  );
+  const sho = await Promise.all(
+    shos.map(async (id) =>
+      shoConfigSchema.parse({
+        id,
+        ua: of(at.shoUa, id),
+        sbi: of(at.shoSbi, id),
+        tls: await pki.tls(id),
+        bsf: { fqdn: bsfOf(id), publicUrl: ubUrl(id), admin: peer(of(at.zn, id), bsfOf(id)) },
+        hss: peer(of(at.hss, id), hssOf(id)),
+        zn: znRoutes([id]),
+        ro,
+        pva: { id: NAMES.pva, peer: peer(at.pvaSbi, NAMES.pva), certificate: pvaSigning.cert },
+        signing: await pki.signing(id),
+        owners: [
+          {
+            name: NAMES.owner,
+            spkiSha256: ownerKey,
+            machines:
+              id === NAMES.oldSho
+                ? scenario.machines.map((one) => ({ m2meId: one.id, impi: one.subscription.impi }))
+                : [],
+          },
+        ],
+        subscriptions: id === NAMES.newSho ? scenario.newSubscriptions.map((one) => ({ ...one, amf: AMF })) : [],
+        publicUrl: uaUrl(id),
+        store: store(id),
+        keyFile: pki.sealingKey(id),
+      }),
+    ),
+  );
+  const allShos = shos.map((id) => ({ id, peer: peer(of(at.shoSbi, id), id) }));
+  const machines = await Promise.all(
+    scenario.machines.map(async ({ id, subscription }) =>
+      m2meConfigSchema.parse({
+        id,
+        local: take(),
+        ca: pki.ca,
+        ro: { id: NAMES.ro, peer: peer(at.roUa, NAMES.ro) },
+        pva: { id: NAMES.pva, peer: peer(at.pvaM2me, NAMES.pva) },
+        sho: { id: NAMES.oldSho, peer: peer(of(at.shoUa, NAMES.oldSho), NAMES.oldSho) },
+        ownerKeySha256: ownerKey,
+        ...(await pki.machine(id)),
+        treDir: join(dir, 'tre', id),
+        store: store(id),
+        keyFile: pki.sealingKey(id),
+        initialMcim: dataFile(`${id}-mcim.json`, {
+          ...subscription,
+          bsf: { fqdn: bsfOf(NAMES.oldSho), url: ubUrl(NAMES.oldSho) },
+          sho: { id: NAMES.oldSho, url: uaUrl(NAMES.oldSho) },
+        }),
+        pollMs: 100,
+        graceMs: scenario.graceMs,
+        measurements: MEASUREMENTS,
+        revealKeys: true,
+      }),
+    ),
+  );
+  return {
+    hss,
+    bsf,
+    sho,
+    ro: roConfigSchema.parse({
+      id: NAMES.ro,
+      ua: at.roUa,
+      sbi: at.roSbi,
+      tls: await pki.tls(NAMES.ro),
+      zn: znRoutes(shos),
+      shos: allShos,
+      pvas: [NAMES.pva],
+      initialRegistrations: scenario.machines.map((one) => ({
+        m2meId: one.id,
+        sho: NAMES.oldSho,
+        impi: one.subscription.impi,
+      })),
+      store: store(NAMES.ro),
+      keyFile: pki.sealingKey(NAMES.ro),
+    }),
+    pva: pvaConfigSchema.parse({
+      id: NAMES.pva,
+      m2me: at.pvaM2me,
+      sbi: at.pvaSbi,
+      tls: await pki.tls(NAMES.pva),
+      signing: pvaSigning,
+      manufacturers: [pki.manufacturer],
+      manifests: { default: MEASUREMENTS },
+      shos: allShos,
+      store: store(NAMES.pva),
+      keyFile: pki.sealingKey(NAMES.pva),
+    }),
+    m2me: machines,
+    page: pageConfigSchema.parse({
+      fqdn: NAMES.page,
+      listen: at.page,
+      zn: znRoutes(shos),
+      tls: await pki.tls(NAMES.page),
+    }),
+  };
+}
+
+/** One YAML file per function, so that each can be started alone with `gba FUNCTION --config FILE`. */
+export function writeConfigs(dir: string, plan: LabPlan): void {
+  const folder = join(dir, 'config');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const write = (name: string, config: object): void =>
+    writeFileSync(join(folder, `${name}.yaml`), stringify(config), { mode: 0o600 });
+  for (const [i, one] of plan.hss.entries()) write(`hss-${'ab'[i]}`, one);
+  for (const [i, one] of plan.bsf.entries()) write(`bsf-${'ab'[i]}`, one);
+  for (const [i, one] of plan.sho.entries()) write(`sho-${'ab'[i]}`, one);
+  for (const one of plan.m2me) write(one.id, one);
+  write('ro', plan.ro);
+  write('pva', plan.pva);
+  write('naf', plan.page);
+}
