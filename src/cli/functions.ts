@@ -1,0 +1,71 @@
+import { bsfConfigSchema, startBsf } from '../bsf/index.ts';
+import type { FunctionDeps } from '../flow/index.ts';
+import { hssConfigSchema, startHss } from '../hss/index.ts';
+import { pageConfigSchema, startPage } from '../lab/index.ts';
+import { m2meConfigSchema, startM2me } from '../m2me/index.ts';
+import { pvaConfigSchema, startPva } from '../pva/index.ts';
+import { roConfigSchema, startRo } from '../ro/index.ts';
+import { shoConfigSchema, startSho } from '../sho/index.ts';
+import { loadConfig } from './config-file.ts';
+
+export interface StartedFunction {
+  ports: Record<string, number>;
+  close(): Promise<void>;
+}
+
+export interface FunctionCommand {
+  name: string;
+  title: string;
+  /** Reads and checks the configuration; throws `config-invalid`. */
+  check(path: string): object;
+  start(path: string, deps: FunctionDeps): Promise<StartedFunction>;
+}
+
+/** The network functions that can run alone, each from its own file. */
+export const FUNCTIONS = [
+  {
+    name: 'hss',
+    title: 'the HSS for labs: subscribers, vectors, resynchronisation',
+    check: (path) => loadConfig(path, hssConfigSchema),
+    start: (path, deps) => startHss(loadConfig(path, hssConfigSchema), deps),
+  },
+  {
+    name: 'bsf',
+    title: 'the Bootstrapping Server Function: Ub for phones and machines, Zn for NAFs',
+    check: (path) => loadConfig(path, bsfConfigSchema),
+    start: (path, deps) => startBsf(loadConfig(path, bsfConfigSchema), deps),
+  },
+  {
+    name: 'naf',
+    title: 'a NAF with one page, to try a phone or a BSF with',
+    check: (path) => loadConfig(path, pageConfigSchema),
+    async start(path, deps) {
+      const page = await startPage(loadConfig(path, pageConfigSchema), deps);
+      return { ports: { http: page.port }, close: page.close };
+    },
+  },
+  {
+    name: 'sho',
+    title: 'an operator (old and new SHO) for operator changes',
+    check: (path) => loadConfig(path, shoConfigSchema),
+    start: (path, deps) => startSho(loadConfig(path, shoConfigSchema), deps),
+  },
+  {
+    name: 'ro',
+    title: 'the registration operator: download, provisioning, discovery',
+    check: (path) => loadConfig(path, roConfigSchema),
+    start: (path, deps) => startRo(loadConfig(path, roConfigSchema), deps),
+  },
+  {
+    name: 'pva',
+    title: 'the platform validation authority',
+    check: (path) => loadConfig(path, pvaConfigSchema),
+    start: (path, deps) => startPva(loadConfig(path, pvaConfigSchema), deps),
+  },
+  {
+    name: 'm2me',
+    title: 'a machine with its TRE',
+    check: (path) => loadConfig(path, m2meConfigSchema),
+    start: (path, deps) => startM2me(loadConfig(path, m2meConfigSchema), deps),
+  },
+] as const satisfies readonly FunctionCommand[];
