@@ -1,29 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { codeOf, silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
-import { ATTACKS, type Lab, parseScenario, runAttack, startLab } from '../../src/lab/index.ts';
-
-const scenario = { ...parseScenario(readFileSync('examples/operator-change.yaml', 'utf8')), basePort: 0 };
-
-/** A free port can be gone by the time that it is listened on: other labs connect at the same time. */
-async function start(dir: string, tries = 4): Promise<Lab> {
-  const options = { clock: systemClock, random: systemRandom, log: silentLog };
-  try {
-    return await startLab({ dir, scenario, driver: 'memory', ...options });
-  } catch (error) {
-    if (codeOf(error) !== 'listen-failed' || tries === 1) throw error;
-    return await start(dir, tries - 1);
-  }
-}
+import { silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
+import { ATTACKS, runAttack } from '../../src/lab/index.ts';
+import { EXAMPLE_SCENARIO, startFreeLab } from '../support/lab.ts';
 
 describe('attacks on an operator change', { concurrency: 4 }, () => {
   for (const attack of ATTACKS) {
     it(`${attack.name}: refused as ${attack.expect}, and nothing has changed`, async () => {
       const dir = mkdtempSync(join(tmpdir(), 'gba-attack-'));
-      const lab = await start(dir);
+      const scenario = { ...EXAMPLE_SCENARIO, basePort: 0 };
+      const options = { clock: systemClock, random: systemRandom, log: silentLog };
+      const lab = await startFreeLab({ dir, scenario, driver: 'memory', ...options });
       try {
         const { title, name } = attack;
         const report = await runAttack(lab, attack);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { EXAMPLE_SCENARIO } from '../support/lab.ts';
+import { freeBasePort } from '../support/ports.ts';
 
 /** Runs the lab as a process of its own until it prints the step, then kills it the hard way. */
 function runUntil(step: number, args: readonly string[]): Promise<boolean> {
@@ -29,7 +30,7 @@ for (const step of [1, 4, 6, 7, 8, 10, 12]) {
   test(`I8: killed at step ${step} and started again, the lab finishes the change`, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'gba-kill-'));
     const file = join(dir, 'scenario.yaml');
-    writeFileSync(file, stringify({ ...EXAMPLE_SCENARIO, basePort: 0 }));
+    writeFileSync(file, stringify({ ...EXAMPLE_SCENARIO, basePort: await freeBasePort(32) }));
     const args = ['--dir', join(dir, 'lab'), '--file', file, '--timeout', '30'];
     assert.equal(await runUntil(step, args), true, 'the step was reached');
     const again = spawnSync(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'lab', '--once', ...args], {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
+import { codeOf, silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
 import type { StepEvent } from '../../src/flow/index.ts';
 import { createOwner, type Lab, type LabOptions, type Owner, parseScenario, startLab } from '../../src/lab/index.ts';
 
@@ -15,6 +15,18 @@ export interface TestLab {
   events: StepEvent[];
 }
 
+/** Starts a lab on free ports. One that was free can be gone by the time it is listened on: other labs start meanwhile. */
+export async function startFreeLab(options: LabOptions, tries = 4): Promise<Lab> {
+  try {
+    return await startLab(options);
+  } catch (error) {
+    if (codeOf(error) !== 'listen-failed' || tries === 1) throw error;
+    // Addresses are in subscriptions and certificates' folders by now: all of it anew.
+    rmSync(options.dir, { recursive: true, force: true });
+    return await startFreeLab(options, tries - 1);
+  }
+}
+
 /** A lab on free ports in a folder of its own, gone when `body` ends. */
 export async function withLab(
   body: (test: TestLab) => Promise<void>,
@@ -23,7 +35,7 @@ export async function withLab(
   const dir = mkdtempSync(join(tmpdir(), 'gba-flow-'));
   const events: StepEvent[] = [];
   const { onStep, ...rest } = options;
-  const lab = await startLab({
+  const lab = await startFreeLab({
     dir,
     scenario: { ...EXAMPLE_SCENARIO, basePort: 0 },
     clock: systemClock,

@@ -51,13 +51,19 @@ async function snapshotOf(lab: Lab, aside: readonly string[]): Promise<Snapshot>
   return snapshot;
 }
 
+/** Every machine has done all that it can do now: a look between two of its steps would take its own work for the attack's. */
+async function rested(lab: Lab, aside: readonly string[]): Promise<Snapshot> {
+  await Promise.all([...lab.machines.values()].map((machine) => machine.poke()));
+  return await snapshotOf(lab, aside);
+}
+
 /** The state once nothing moves any more: two looks in a row that agree. */
 async function settled(lab: Lab, aside: readonly string[]): Promise<Snapshot> {
   const until = lab.options.clock.now() + SETTLE_MS;
-  let before = await snapshotOf(lab, aside);
+  let before = await rested(lab, aside);
   for (;;) {
-    await delay(2 * LOOK_MS);
-    const now = await snapshotOf(lab, aside);
+    await delay(LOOK_MS);
+    const now = await rested(lab, aside);
     if (isDeepStrictEqual(before, now) || lab.options.clock.now() > until) return now;
     before = now;
   }
@@ -66,7 +72,7 @@ async function settled(lab: Lab, aside: readonly string[]): Promise<Snapshot> {
 /** A machine that is in the middle of a look of its own gets the time to end it. */
 async function comesBackTo(lab: Lab, aside: readonly string[], before: Snapshot): Promise<boolean> {
   for (let look = 0; look < 10; look++) {
-    if (isDeepStrictEqual(await snapshotOf(lab, aside), before)) return true;
+    if (isDeepStrictEqual(await rested(lab, aside), before)) return true;
     await delay(LOOK_MS);
   }
   return false;

@@ -1,0 +1,23 @@
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+
+/** Below the ports that labs on free ports draw from, so that none of them takes one while a killed lab is down. */
+const FIRST = 10_000;
+const LAST = 17_900;
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** The first of `count` free ports in a row, for a lab that must find them again after a restart. */
+export async function freeBasePort(count: number): Promise<number> {
+  for (;;) {
+    const base = randomInt(FIRST, LAST - count);
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)));
+    if (free.every(Boolean)) return base;
+  }
+}
