@@ -39,7 +39,7 @@ export function m2meListener(validations: Validations, log: Log): Listener {
         method: 'GET',
         path: '/m2me/v1/challenges',
         async handle(c) {
-          const challenge = await validations.challengeOf(c.query.get('m2me') ?? '');
+          const challenge = await validations.challengeOf(c.query.get('m2me') ?? '', c.query.get('sho') ?? '');
           return challenge === undefined ? { status: 204 } : { status: 200, json: challenge };
         },
       },

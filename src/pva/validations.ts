@@ -8,7 +8,7 @@ import { type ValidationState, validationFlow } from './flow.ts';
 import { judgeQuote } from './procedures/judge.ts';
 
 const SPACE = 'validation';
-/** Which validation a machine has to answer: one at a time. */
+/** Which validation a machine has to answer: one for each new SHO, so that none can push another's aside. */
 const OPEN = 'open-validation';
 
 interface ValidationRecord {
@@ -37,9 +37,19 @@ export type Validations = ReturnType<typeof createValidations>;
 
 export function createValidations({ store, clock, config, signer, manufacturers, kick, onStep }: ValidationDeps) {
   const keyOf = (sho: string, orderId: string): string => `${sho}/${orderId}`;
+  const openKeyOf = (m2meId: string, sho: string): string => `${encodeURIComponent(m2meId)}/${sho}`;
+
+  /** The open validation that a quote answers: its order's, among those of its machine. */
+  async function openFor(m2meId: string, orderId: string) {
+    for (const { value: key } of await store.list<string>(OPEN, { prefix: openKeyOf(m2meId, '') })) {
+      const entry = await store.get<ValidationRecord>(SPACE, key);
+      if (entry?.value.orderId === orderId) return entry;
+    }
+    return undefined;
+  }
 
   return {
-    /** Step 3. The same question twice is one; a newer order for the machine takes the place of the older. */
+    /** Step 3. The same question twice is one; a newer order of the same SHO takes the place of its older. */
     async ask(sho: string, request: { orderId: string; m2meId: string; nonce: string }): Promise<void> {
       const key = keyOf(sho, request.orderId);
       const known = await store.get<ValidationRecord>(SPACE, key);
@@ -52,15 +62,15 @@ export function createValidations({ store, clock, config, signer, manufacturers,
       const expiresAt = clock.now() + config.challengeSeconds * 1000;
       const done = await store.commit([
         { space: SPACE, key, expect: 0, put: record, expiresAt },
-        { space: OPEN, key: request.m2meId, put: key, expiresAt },
+        { space: OPEN, key: openKeyOf(request.m2meId, sho), put: key, expiresAt },
       ]);
       if (!done) throw new GbaError('conflict', 'this order is being asked for twice at once', { retryable: true });
       onStep?.({ step: 3, party: config.id, what: `asked by ${sho} to validate ${request.m2meId}` });
     },
 
-    /** What the machine has to answer now, if anything. */
-    async challengeOf(m2meId: string): Promise<{ orderId: string; nonce: string } | undefined> {
-      const key = (await store.get<string>(OPEN, m2meId))?.value;
+    /** What the machine has to answer now for the SHO that its owner announced, if anything. */
+    async challengeOf(m2meId: string, sho: string): Promise<{ orderId: string; nonce: string } | undefined> {
+      const key = (await store.get<string>(OPEN, openKeyOf(m2meId, sho)))?.value;
       const record = key === undefined ? undefined : (await store.get<ValidationRecord>(SPACE, key))?.value;
       return record?.state === 'asked' ? { orderId: record.orderId, nonce: record.nonce } : undefined;
     },
@@ -68,8 +78,7 @@ export function createValidations({ store, clock, config, signer, manufacturers,
     /** Steps 4 and 5: the verdict and the message that carries it are one commit. A repeat gets the first verdict. */
     async answer(der: Uint8Array): Promise<{ positive: boolean; reason: string }> {
       const quote = await readQuote(der);
-      const key = (await store.get<string>(OPEN, quote.m2meId))?.value;
-      const entry = key === undefined ? undefined : await store.get<ValidationRecord>(SPACE, key);
+      const entry = await openFor(quote.m2meId, quote.orderId);
       if (entry === undefined) throw new GbaError('quote-not-asked', 'nobody asked for a quote of this machine');
       const record = entry.value;
       const judgement = judgeQuote(quote, {

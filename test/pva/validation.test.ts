@@ -26,7 +26,7 @@ after(() => lab.close());
 
 /** A real PVA; the SHO is a server that writes down what it gets and can be told to fail. */
 async function startLab() {
-  const pki = makeTestPki(['pva.test', 'sho-b.test', 'stranger.test']);
+  const pki = makeTestPki(['pva.test', 'sho-b.test', 'sho-c.test', 'stranger.test']);
   const manufacturer = await makeAuthority('Maker');
   const stranger = await makeAuthority('Maker');
   const device = await makeSigner(M2ME, manufacturer);
@@ -74,7 +74,7 @@ async function startLab() {
       signing: pki.files('pva.test'),
       manufacturers: [makerFile],
       manifests: { default: { firmware: FIRMWARE.toString('hex') } },
-      shos: [{ id: 'sho-b.test', peer: peer(sho.port, 'sho-b.test') }],
+      shos: ['sho-b.test', 'sho-c.test'].map((id) => ({ id, peer: peer(sho.port, 'sho-b.test') })),
       resultSeconds: 300,
       challengeSeconds: 3600,
       store: { driver: 'memory' },
@@ -96,6 +96,7 @@ async function startLab() {
     shoState,
     machine,
     sho: connect(pva.ports.sbi, 'sho-b.test'),
+    otherSho: connect(pva.ports.sbi, 'sho-c.test'),
     stranger: connect(pva.ports.sbi, 'stranger.test'),
     pvaKey: readCertificate(pki.pem('pva.test').cert).spkiSha256,
     /** Nothing waits to be sent. */
@@ -173,9 +174,19 @@ test('step 3: the machine finds the challenge, and the same question again chang
   const held = await lab.state();
   assert.equal((await ask('order-1')).status, 202);
   assert.equal(await lab.state(), held);
-  const challenge = await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${M2ME}`);
+  const challenge = await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${M2ME}&sho=sho-b.test`);
   assert.deepEqual(JSON.parse(challenge.body.toString()), { orderId: 'order-1', nonce: NONCE.toString('hex') });
-  assert.equal((await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${OTHER}`)).status, 204);
+  assert.equal((await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${OTHER}&sho=sho-b.test`)).status, 204);
+});
+
+test("another SHO's question for the same machine does not push this one aside", async () => {
+  const json = { orderId: 'order-c', m2meId: M2ME, nonce: '77'.repeat(32) };
+  assert.equal((await lab.otherSho.send('POST', '/sho/v1/validations', { json })).status, 202);
+  const ours = await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${M2ME}&sho=sho-b.test`);
+  assert.equal(JSON.parse(ours.body.toString()).orderId, 'order-1');
+  const theirs = await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${M2ME}&sho=sho-c.test`);
+  assert.equal(JSON.parse(theirs.body.toString()).orderId, 'order-c');
+  await refuses('quote-not-fresh', () => quote({ orderId: 'order-c' }));
 });
 
 test('the same order with another nonce is refused', () =>
@@ -196,7 +207,7 @@ test('a quote signed with the TRE key of another machine is refused', () =>
 test('a quote over an old nonce is refused', () =>
   refuses('quote-not-fresh', () => quote({ nonce: Buffer.alloc(32, 0x22) })));
 
-test('a quote for another order is refused', () => refuses('quote-not-fresh', () => quote({ orderId: 'order-2' })));
+test('a quote for another order is refused', () => refuses('quote-not-asked', () => quote({ orderId: 'order-2' })));
 
 test('steps 4 and 5: a good machine gets a positive, signed, short-lived result for order and nonce', async () => {
   const asked = systemClock.now();
@@ -221,7 +232,7 @@ test('the same quote again gets the first verdict, and no second result', async 
 });
 
 test('an answered challenge is not shown again', async () => {
-  assert.equal((await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${M2ME}`)).status, 204);
+  assert.equal((await lab.machine.send('GET', `/m2me/v1/challenges?m2me=${M2ME}&sho=sho-b.test`)).status, 204);
 });
 
 test('a judged order stays judged: another measurement afterwards does not turn the verdict', async () => {

@@ -13,7 +13,8 @@ const verdictSchema = z.looseObject({ positive: z.boolean(), reason: z.string() 
 export async function attest(machine: Machine, change: Change): Promise<boolean> {
   const { config, tre } = machine;
   const pva = machine.links.plain({ id: config.pva.id, url: config.pva.peer.url });
-  const asked = await pva.call('GET', `/m2me/v1/challenges?m2me=${encodeURIComponent(config.id)}`);
+  const query = new URLSearchParams({ m2me: config.id, sho: change.claims.newSho.id });
+  const asked = await pva.call('GET', `/m2me/v1/challenges?${query}`);
   if (asked.status !== 200) return false;
   const { orderId, nonce } = asked.json(challengeSchema);
   const quote = await makeQuote(
