@@ -7,6 +7,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { GbaError, type Random, SecretKey } from '../base/index.ts';
+import { allowsUsage, issuerAndSerial } from './certificate-fields.ts';
 import { parseDer } from './der.ts';
 import { generateKeyPair, isP256, readCertificate } from './keys.ts';
 import {
@@ -14,7 +15,6 @@ import {
   contextOctets,
   encode,
   integer,
-  issuerAndSerial,
   type Node,
   NodeReader,
   octets,
@@ -36,7 +36,11 @@ const WRAP_IV = Buffer.alloc(8, 0xa6);
  */
 export async function envelope(plain: Uint8Array, recipient: Uint8Array, random: Random): Promise<Buffer> {
   const certificate = readCertificate(recipient);
-  if (!isP256(certificate.publicKey)) throw new GbaError('envelope-invalid', "the recipient's key is not on P-256");
+  const certified = new NodeReader('certificate-invalid');
+  const recipientNode = parseDer(recipient);
+  if (!isP256(certificate.publicKey) || !allowsUsage(recipientNode, 'keyAgreement', certified)) {
+    throw new GbaError('envelope-invalid', "the recipient's key is not one for agreement on P-256");
+  }
   const ephemeral = generateKeyPair();
   const contentKey = random.bytes(32);
   const kek = keyEncryptionKey(ephemeral.privateKey, certificate.publicKey, undefined);
@@ -48,7 +52,7 @@ export async function envelope(plain: Uint8Array, recipient: Uint8Array, random:
   const ciphertext = Buffer.concat([cipher.update(plain), cipher.final()]);
   contentKey.fill(0);
 
-  const { issuer, serial } = issuerAndSerial(parseDer(recipient), new NodeReader('certificate-invalid'));
+  const { issuer, serial } = issuerAndSerial(recipientNode, certified);
   // OriginatorPublicKey: algorithm id-ecPublicKey without parameters, then the point; both are in the SPKI already.
   const spki = parseDer(ephemeral.publicKey.export({ format: 'der', type: 'spki' }));
   const point = new NodeReader('envelope-invalid').sequence(spki, 'SPKI')[1];

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { Crypto } from '@peculiar/webcrypto';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
+import { KEY_USAGE } from './certificate-fields.ts';
 import type { Signer } from './keys.ts';
 
 const crypto = new Crypto();
@@ -23,7 +24,12 @@ export interface CertificateRequest {
   serial: Uint8Array;
 }
 
-const KEY_USAGE = { ca: 0x06, tls: 0x80, sign: 0x80, encrypt: 0x08 } as const;
+const USAGE_BITS = {
+  ca: KEY_USAGE.keyCertSign | KEY_USAGE.cRLSign,
+  tls: KEY_USAGE.digitalSignature,
+  sign: KEY_USAGE.digitalSignature,
+  encrypt: KEY_USAGE.keyAgreement,
+} as const;
 
 /** Issues a P-256 certificate, signed ECDSA with SHA-256 (RFC 5280). Returns its DER. */
 export async function issueCertificate(request: CertificateRequest): Promise<Buffer> {
@@ -61,7 +67,7 @@ function timeOf(ms: number): pkijs.Time {
 function extensionsOf(request: CertificateRequest): pkijs.Extension[] {
   const extension = (extnID: string, critical: boolean, value: { toBER(): ArrayBuffer }) =>
     new pkijs.Extension({ extnID, critical, extnValue: value.toBER() });
-  const bits = request.ca === true ? KEY_USAGE.ca : KEY_USAGE[request.usage ?? 'sign'];
+  const bits = USAGE_BITS[request.ca === true ? 'ca' : (request.usage ?? 'sign')];
   const list = [
     extension('2.5.29.19', true, new pkijs.BasicConstraints(request.ca === true ? { cA: true } : {}).toSchema()),
     extension(

@@ -46,6 +46,10 @@ export function spkiSha256(key: KeyObject): Buffer {
 export function readCertificate(input: Uint8Array | string): Certificate {
   try {
     const parsed = new X509Certificate(input);
+    // The platform passes over whatever follows the DER.
+    if (typeof input !== 'string' && input[0] === 0x30 && !parsed.raw.equals(input)) {
+      throw new GbaError('certificate-invalid', 'octets after the certificate');
+    }
     const { publicKey } = parsed;
     return {
       der: parsed.raw,

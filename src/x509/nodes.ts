@@ -21,6 +21,10 @@ export const encode = (node: Node): Buffer => Buffer.from(node.toBER());
 /** The octets of a node exactly as received. */
 export const rawOf = (node: Node): Buffer => Buffer.from(node.valueBeforeDecodeView);
 
+/** `[tag]`, constructed. */
+export const isContext = (node: Node | undefined, tag: number): node is asn1js.Constructed =>
+  node instanceof asn1js.Constructed && node.idBlock.tagClass === 3 && node.idBlock.tagNumber === tag;
+
 /** Refuses with the code of the structure that is being read. */
 export class NodeReader {
   readonly #code: string;
@@ -71,8 +75,9 @@ export class NodeReader {
 
   /** `[tag]`, constructed: its members; with `count`, exactly so many. */
   context(node: Node | undefined, tag: number, what: string, count?: number): Node[] {
-    const fits = node instanceof asn1js.Constructed && node.idBlock.tagClass === 3 && node.idBlock.tagNumber === tag;
-    return fits ? this.#counted(node.valueBlock.value, what, count) : this.refuse(`${what} is not [${tag}]`);
+    return isContext(node, tag)
+      ? this.#counted(node.valueBlock.value, what, count)
+      : this.refuse(`${what} is not [${tag}]`);
   }
 
   #counted(members: Node[], what: string, count: number | undefined): Node[] {
@@ -93,15 +98,4 @@ export class NodeReader {
     const fine = parameters === undefined || (nullTaken && parameters instanceof asn1js.Null);
     if (!fine || more !== undefined) this.refuse(`${what} has parameters`);
   }
-}
-
-/** issuer and serialNumber of a Certificate node, as they stand in it. */
-export function issuerAndSerial(certificate: Node, read: NodeReader): { issuer: Node; serial: Node } {
-  const [tbs] = read.sequence(certificate, 'certificate');
-  const fields = read.sequence(tbs, 'tbsCertificate');
-  const serial = fields[1];
-  const issuer = fields[3];
-  return serial !== undefined && issuer !== undefined
-    ? { issuer, serial }
-    : read.refuse('certificate is not version 3');
 }

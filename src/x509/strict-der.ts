@@ -6,6 +6,14 @@ export interface DerLimits {
   depth?: number;
 }
 
+/** No INTEGER or OBJECT IDENTIFIER here is near it, and the library needs seconds for the longest that would fit. */
+const LONGEST_NUMBER = 512;
+
+const DAY = '(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])([0-5][0-9]){2}';
+/** X.690 11.7 and 11.8: in Z, with seconds, a fraction without zeros at its end. */
+const UTC_TIME = new RegExp(`^[0-9]{2}${DAY}Z$`);
+const GENERALIZED_TIME = new RegExp(`^[0-9]{4}${DAY}(\\.[0-9]*[1-9])?Z$`);
+
 const refuse = (why: string): never => {
   throw new GbaError('der-invalid', `not strict DER: ${why}`);
 };
@@ -13,7 +21,7 @@ const refuse = (why: string): never => {
 /**
  * Walks every TLV and refuses what DER (X.690 10, 11) forbids and the ASN.1 library lets through: indefinite or longer than
  * needed lengths, non-minimal INTEGER, BOOLEAN other than 00 or FF, padded OBJECT IDENTIFIER, unused bits that are set,
- * constructed strings, unsorted SET OF, multi-octet tags, trailing octets. Throws `der-invalid`.
+ * constructed strings, unsorted SET OF, times in other forms, multi-octet tags, trailing octets. Throws `der-invalid`.
  */
 export function checkStrictDer(octets: Uint8Array, { size = 1024 * 1024, depth = 24 }: DerLimits = {}): void {
   if (octets.length > size) refuse(`over ${size} octets`);
@@ -76,6 +84,7 @@ function checkPrimitive(number: number, value: Uint8Array): void {
     case 2:
     case 10:
       if (first === undefined) refuse('empty INTEGER');
+      if (value.length > LONGEST_NUMBER) refuse('INTEGER too long');
       if (second === undefined) return;
       if ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)) refuse('INTEGER is not minimal');
       return;
@@ -86,10 +95,19 @@ function checkPrimitive(number: number, value: Uint8Array): void {
       if (value.length !== 0) refuse('NULL with content');
       return;
     case 6:
-      if (!isObjectIdentifier(value)) refuse('OBJECT IDENTIFIER is malformed');
+      if (value.length > LONGEST_NUMBER || !isObjectIdentifier(value)) refuse('OBJECT IDENTIFIER is malformed');
+      return;
+    case 23:
+      if (!matches(UTC_TIME, value)) refuse('UTCTime is not YYMMDDHHMMSSZ');
+      return;
+    case 24:
+      if (!matches(GENERALIZED_TIME, value)) refuse('GeneralizedTime is not YYYYMMDDHHMMSS[.F]Z');
       return;
   }
 }
+
+const matches = (form: RegExp, value: Uint8Array): boolean =>
+  value.length <= 64 && form.test(Buffer.from(value).toString('latin1'));
 
 /** Count of unused bits first, 0 when there are none to be unused; those bits are zero (X.690 11.2.1). */
 function isBitString(value: Uint8Array): boolean {

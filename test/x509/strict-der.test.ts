@@ -45,6 +45,18 @@ const MALFORMED: Readonly<Record<string, string>> = {
   'OBJECT IDENTIFIER padded at its start': '0602802a',
   'OBJECT IDENTIFIER padded inside': '06032a8001',
   'multi-octet tag': '1f8100',
+  'UTCTime without seconds': '170b323630313031303030305a',
+  'UTCTime with an offset': `1711${Buffer.from('260101000000+0100').toString('hex')}`,
+  'UTCTime of month 13': `170d${Buffer.from('261301000000Z').toString('hex')}`,
+  'GeneralizedTime in local time': `180e${Buffer.from('20260101000000').toString('hex')}`,
+  'GeneralizedTime without seconds': `180d${Buffer.from('202601010000Z').toString('hex')}`,
+  'GeneralizedTime with an offset': `1813${Buffer.from('20260101000000+0100').toString('hex')}`,
+  'GeneralizedTime with a comma': `1811${Buffer.from('20260101000000,5Z').toString('hex')}`,
+  'GeneralizedTime with a zero at the end of its fraction': `1812${Buffer.from('20260101000000.50Z').toString('hex')}`,
+  'GeneralizedTime with an empty fraction': `1810${Buffer.from('20260101000000.Z').toString('hex')}`,
+  'GeneralizedTime at 24 hours': `180f${Buffer.from('20260101240000Z').toString('hex')}`,
+  'an INTEGER of half a million octets': `028307a120${'01'.repeat(500_000)}`,
+  'an OBJECT IDENTIFIER of half a million octets': `068307a120${'01'.repeat(500_000)}`,
   'end-of-contents inside': '30020000',
   'child longer than its parent': '3003040500',
 };
@@ -59,6 +71,9 @@ test('strict DER takes what is minimal, sorted and whole', () => {
   for (const hex of ['0500', '020100', '02020080', '0201ff', '0101ff', '3000', '3106020101020102', '030100']) {
     checkStrictDer(Buffer.from(hex, 'hex'));
   }
+  checkStrictDer(Buffer.from('\x17\x0d491231235959Z', 'latin1'));
+  checkStrictDer(Buffer.from('\x18\x0f20500101000000Z', 'latin1'));
+  checkStrictDer(Buffer.from('\x18\x1220500101000000.05Z', 'latin1'));
 });
 
 test('depth and size are bounded', () => {
