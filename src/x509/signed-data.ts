@@ -1,6 +1,6 @@
 import { createHash, sign, verify } from 'node:crypto';
 import { equalBytes, GbaError } from '../base/index.ts';
-import { allowsUsage, issuerAndSerial } from './certificate-fields.ts';
+import { issuerAndSerial } from './certificate-fields.ts';
 import { parseDer } from './der.ts';
 import { type Certificate, isP256, readCertificate, type Signer } from './keys.ts';
 import { context, encode, integer, type Node, NodeReader, octets, oid, rawOf, sequence, setOf } from './nodes.ts';
@@ -76,7 +76,6 @@ function verifySignerInfo(info: Node, certificate: Node, signer: Certificate, co
   if (!named || !rawOf(issuer).equals(rawOf(own.issuer)) || !rawOf(serial).equals(rawOf(own.serial))) {
     read.refuse('sid does not name the certificate inside');
   }
-  if (!allowsUsage(certificate, 'digitalSignature', read)) read.refuse("the signer's key is not certified to sign");
   read.algorithm(digestAlgorithm, OID.sha256, 'digest algorithm', true);
   read.algorithm(signatureAlgorithm, OID.ecdsaWithSha256, 'signature algorithm');
   checkAttributes(read.context(attributes, 0, 'signedAttrs'), content, read);
