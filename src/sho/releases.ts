@@ -149,7 +149,7 @@ export function createReleases({ config, store, clock, random, sealer, zn, remov
     const token = makeToken(claims, secrets.keys);
     const put: ReleaseRecord = {
       v: 1,
-      state: releaseFlow.initial,
+      state: releaseFlow.next(releaseFlow.initial, 'consent'),
       m2meId: order.m2meId,
       impi: machine.impi,
       claims: encodeClaims(claims).toString('base64'),
