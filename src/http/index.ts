@@ -1,3 +1,4 @@
+export * from './authorizations.ts';
 export * from './body.ts';
 export * from './client.ts';
 export * from './config-files.ts';

@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'seal-broken': 500,
   'key-erased': 500,
   'sqn-exhausted': 500,
+  'body-consumed': 500,
   'store-unavailable': 500,
   'not-found': 404,
   'method-not-allowed': 405,

@@ -82,6 +82,26 @@ test('a body over the limit is refused, declared or not', async () => {
   assert.match(answer, /^HTTP\/1\.1 413 /);
 });
 
+test('a client that sends on after a refusal gets its answer, and the connection goes on', {
+  timeout: 5_000,
+}, async () => {
+  const chunk = `8000\r\n${'a'.repeat(0x8000)}\r\n`;
+  const answers = await new Promise<string>((resolve, reject) => {
+    let seen = '';
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write('POST /things HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+      socket.write(chunk.repeat(60));
+      socket.write('0\r\n\r\nGET /things/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    });
+    socket.on('data', (data) => {
+      seen += data.toString();
+    });
+    socket.once('close', () => resolve(seen));
+    socket.once('error', reject);
+  });
+  assert.deepEqual(answers.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 413', 'HTTP/1.1 200']);
+});
+
 test('unknown paths and methods are told apart; parameters are percent-decoded', async () => {
   assert.equal((await client.send('GET', '/nothing')).status, 404);
   assert.equal((await client.send('DELETE', '/things')).status, 405);
