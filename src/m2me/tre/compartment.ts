@@ -49,7 +49,7 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
       id,
       async read(name) {
         const sealed = await readIfPresent(dataFile(id, name));
-        return sealed === undefined ? undefined : sealer.open(sealed.toString('ascii'), `${id}/${name}`);
+        return sealed === undefined ? undefined : sealer.open(sealed.toString('latin1'), `${id}/${name}`);
       },
       async write(name, plain) {
         const sealed = Buffer.from(sealer.seal(plain, `${id}/${name}`));
@@ -97,5 +97,5 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
 /** A key file with a zero in it is an erasure that a power cut interrupted: the key is gone, nothing opens any more. */
 function openKey(root: Sealer, sealed: Buffer, id: string): SecretKey | undefined {
   if (sealed.includes(0)) return undefined;
-  return root.open(sealed.toString('ascii'), `${id}/key`);
+  return root.open(sealed.toString('latin1'), `${id}/key`);
 }
