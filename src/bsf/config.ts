@@ -8,6 +8,8 @@ const fqdn = z.string().regex(FQDN, 'a lower-case host name without port or trai
 /** A NAF: the name in its client certificate and the hosts it may ask keys for (exact names). */
 const nafSchema = z.strictObject({
   client: z.string().min(1),
+  /** Its NfInstanceId, `sub` of its bearer tokens, when the certificate does not carry it (`urn:uuid:…`). */
+  instanceId: z.uuid().toLowerCase().optional(),
   hosts: z.array(fqdn).min(1),
   /** NAF group: only USSs without a group or of this one go there (TS 33.220 4.4.6). */
   group: z.string().optional(),

@@ -13,6 +13,7 @@ before(async () => {
   const listener = createRouter(
     [
       { method: 'POST', path: '/things', bodyLimit: 100, handle: (c) => ({ status: 201, json: c.json(thing) }) },
+      { method: 'POST', path: '/empty', handle: () => ({ status: 204 }) },
       { method: 'GET', path: '/things/:id', handle: (c) => ({ status: 200, json: { id: c.params['id'] } }) },
       {
         method: 'GET',
@@ -108,6 +109,25 @@ test('unknown paths and methods are told apart; parameters are percent-decoded',
   assert.equal((await client.send('GET', '/things/%ZZ')).status, 404);
   const answer = await client.send('GET', '/things/a%40b%2Fc');
   assert.deepEqual(answer.json(z.unknown()), { id: 'a@b/c' });
+});
+
+test('405 says what is allowed, an absolute target is its path, 204 has no length', async () => {
+  assert.equal((await client.send('DELETE', '/things')).headers['allow'], 'POST');
+  const text = await new Promise<string>((resolve, reject) => {
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write('GET http://x.test/things/7?a HTTP/1.1\r\nHost: x\r\n\r\n');
+      socket.end('POST /empty HTTP/1.1\r\nHost: x\r\n\r\n');
+    });
+    let seen = '';
+    socket.on('data', (data) => {
+      seen += data.toString();
+    });
+    socket.once('close', () => resolve(seen));
+    socket.once('error', reject);
+  });
+  const [first = '', second = ''] = text.split('HTTP/1.1 204');
+  assert.match(first, /^HTTP\/1\.1 200[\s\S]*\{"id":"7"\}/);
+  assert.doesNotMatch(second, /content-length/i);
 });
 
 test('a peer that is not there is a retryable refusal', async () => {
