@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
+import { keyLifetimeSchema, listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
 const FQDN = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
@@ -36,7 +36,7 @@ export const bsfConfigSchema = z.strictObject({
   nafs: z.array(nafSchema),
   /** Certificate names that may list and drop contexts. */
   admin: z.array(z.string()).default([]),
-  keyLifetimeSeconds: z.int().min(1).default(86_400),
+  keyLifetimeSeconds: keyLifetimeSchema.default(86_400),
   challengeSeconds: z.int().min(1).max(600).default(30),
   /** Unfinished runs of one identity in one challenge time; more are answered 503. */
   maxOutstanding: z.int().min(1).max(60_000).default(32),

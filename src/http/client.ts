@@ -22,6 +22,7 @@ export interface Answer {
   body: Buffer;
   /** IANA name of the TLS cipher suite of this connection, if any. */
   cipherSuite: string | undefined;
+  /** The body as JSON checked by `schema`; anything else is the other end's fault: `peer-refused`. */
   json<T>(schema: Schema<T>): T;
   /** The stable code of a problem+json answer, another vendor's `cause`, or `http-<status>`. */
   cause(): string;
@@ -128,7 +129,13 @@ function answerOf(res: IncomingMessage, body: Buffer, cipherSuite: string | unde
     headers: res.headers,
     body,
     cipherSuite,
-    json: (schema) => parseJson(body, schema),
+    json(schema) {
+      try {
+        return parseJson(body, schema);
+      } catch (cause) {
+        throw new GbaError('peer-refused', 'the answer is not the JSON of this interface', { cause });
+      }
+    },
     cause: () => codeIn(body) ?? `http-${status}`,
   };
 }
