@@ -40,11 +40,11 @@ export const bsfConfigSchema = z.strictObject({
   challengeSeconds: z.int().min(1).max(600).default(30),
   /** Unfinished runs of one identity in one challenge time; more are answered 503. */
   maxOutstanding: z.int().min(1).max(60_000).default(32),
-  /** AMF shown in challenges to identities that nobody has, so that they look like the operator's own (hex). */
+  /** AMF (hex) in challenges to identities that nobody has, until the first vector shows what the HSS uses. */
   unknownAmf: z
     .string()
     .regex(/^[0-9a-fA-F]{4}$/)
-    .default('8000'),
+    .default('0000'),
   oauth: oauthSchema.optional(),
   store: storeConfigSchema,
   /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */
