@@ -11,27 +11,30 @@ export function registerFunctions(program: Command): { m2me: Command } {
 }
 
 function register(program: Command, fn: FunctionCommand): Command {
-  return program
-    .command(fn.name)
-    .description(`start ${fn.title}`)
-    // Else this command would take --json from the subcommands below it.
-    .enablePositionalOptions()
-    .option('--config <file>', 'required: YAML or JSON; `gba lab` writes working ones under its folder')
-    .addOption(logLevelOption('info'))
-    .option('--json', 'the line that says it is up as JSON')
-    .addHelpText('after', '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0.')
-    .action(async (options: { config?: string; logLevel: string; json?: true }, command: Command) => {
-      // Not a required option of commander's: subcommands would need it too.
-      if (options.config === undefined) return command.error("error: required option '--config <file>' not specified");
-      const log = createLog({ level: options.logLevel, name: fn.name });
-      const running = await fn.start(options.config, { clock: systemClock, random: systemRandom, log });
-      // The handlers first: whoever reads "up" may end us at once.
-      closeOnSignal(async () => {
-        await running.close();
-        return 0;
-      });
-      const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
-      const text = `gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it`;
-      process.stdout.write(`${options.json ? JSON.stringify({ function: fn.name, ports: running.ports }) : text}\n`);
-    });
+  return (
+    program
+      .command(fn.name)
+      .description(`start ${fn.title}`)
+      // Else this command would take --json from the subcommands below it.
+      .enablePositionalOptions()
+      .option('--config <file>', 'required: YAML or JSON; `gba lab` writes working ones under its folder')
+      .addOption(logLevelOption('info'))
+      .option('--json', 'the line that says it is up as JSON')
+      .addHelpText('after', '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0.')
+      .action(async (options: { config?: string; logLevel: string; json?: true }, command: Command) => {
+        // Not a required option of commander's: subcommands would need it too.
+        if (options.config === undefined)
+          return command.error("error: required option '--config <file>' not specified");
+        const log = createLog({ level: options.logLevel, name: fn.name });
+        const running = await fn.start(options.config, { clock: systemClock, random: systemRandom, log });
+        // The handlers first: whoever reads "up" may end us at once.
+        closeOnSignal(async () => {
+          await running.close();
+          return 0;
+        });
+        const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
+        const text = `gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it`;
+        process.stdout.write(`${options.json ? JSON.stringify({ function: fn.name, ports: running.ports }) : text}\n`);
+      })
+  );
 }
