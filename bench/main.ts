@@ -1,26 +1,35 @@
-// npm run bench: prints every figure as a ratio to a named reference that is measured in the same run.
+// npm run bench: prints every figure as a ratio to a named reference that is measured in the same run. Names after it
+// choose: npm run bench -- vectors ub
 import { benchChanges } from './changes.ts';
+import { barePeak, benchMemory } from './memory.ts';
 import { benchUa, benchUb } from './ub-ua.ts';
 import { benchVectors } from './vectors.ts';
 
-const line = (name: string, perSecond: number, ratio: string, reference: string): void => {
+const BENCHES = [
+  { key: 'vectors', bench: benchVectors, aim: 'ratio 0.50' },
+  { key: 'ub', bench: benchUb, aim: 'ratio 0.60' },
+  { key: 'ua', bench: benchUa, aim: 'ratio 0.60' },
+  { key: 'changes', bench: benchChanges, aim: '30/s' },
+] as const;
+
+const line = (name: string, figure: string, ratio: string, aim: string, reference: string): void => {
   process.stdout.write(
-    `${name.padEnd(34)} ${perSecond.toFixed(0).padStart(9)}/s   ${ratio.padStart(6)}  ${reference}\n`,
+    `${name.padEnd(26)} ${figure.padStart(11)}  ${ratio.padStart(6)}  ${aim.padEnd(10)}  ${reference}\n`,
   );
 };
 
 const selected = process.argv.slice(2);
-const wanted = (name: string): boolean => selected.length === 0 || selected.includes(name);
-
-for (const [name, bench] of [
-  ['vectors', benchVectors],
-  ['ub', benchUb],
-  ['ua', benchUa],
-  ['changes', benchChanges],
-] as const) {
-  if (!wanted(name)) continue;
-  const result = await bench();
-  line(result.name, result.perSecond, result.ratio.toFixed(2), result.reference);
+const unknown = selected.filter((name) => BENCHES.every(({ key }) => key !== name));
+if (unknown.length > 0) {
+  process.stderr.write(`unknown: ${unknown.join(', ')}; there are ${BENCHES.map(({ key }) => key).join(', ')}\n`);
+  process.exit(2);
 }
-const peak = process.resourceUsage().maxRSS / 1024;
-process.stdout.write(`${'peak memory'.padEnd(34)} ${peak.toFixed(0).padStart(9)} MiB\n`);
+const bare = barePeak();
+line('what', 'figure', 'ratio', 'aim', 'to what');
+for (const { key, bench, aim } of BENCHES) {
+  if (selected.length > 0 && !selected.includes(key)) continue;
+  const { name, perSecond, ratio, reference } = await bench();
+  line(name, `${perSecond.toFixed(perSecond < 100 ? 1 : 0)}/s`, ratio.toFixed(2), aim, reference);
+}
+const { name, mebibytes, ratio, reference } = benchMemory(bare);
+line(name, `${mebibytes.toFixed(0)} MiB`, ratio.toFixed(2), '', reference);
