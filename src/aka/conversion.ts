@@ -1,7 +1,10 @@
 import { assertBytes } from '../base/index.ts';
 
+const RES_SIZES = Array.from({ length: 13 }, (_, i) => 4 + i);
+
 /** c2: SRES (4 octets) of a RES of 4 to 16 octets, padded with zeros and folded (TS 33.102 6.8.1.2). */
 export function sresFromRes(res: Uint8Array): Buffer {
+  assertBytes(res, RES_SIZES, 'RES');
   return fold([res], 4);
 }
 

@@ -26,7 +26,9 @@ export function createSealer(key: SecretKey, random: Random): Sealer {
     },
     open(sealed, context) {
       const octets = Buffer.from(sealed, 'base64');
-      if (octets.length < NONCE + TAG) throw new GbaError('seal-broken', 'sealed value is too short');
+      if (octets.length < NONCE + TAG || octets.toString('base64') !== sealed) {
+        throw new GbaError('seal-broken', 'sealed value is too short or not canonical base64');
+      }
       const decipher = createDecipheriv('aes-256-gcm', key.bytes(), octets.subarray(0, NONCE))
         .setAAD(Buffer.from(context, 'utf8'))
         .setAuthTag(octets.subarray(octets.length - TAG));

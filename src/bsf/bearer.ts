@@ -1,12 +1,15 @@
 import { createHmac, createPublicKey, verify } from 'node:crypto';
 import { z } from 'zod';
 import { type Clock, equalBytes, fromHex, GbaError } from '../base/index.ts';
-import { NBSP_GBA_SCOPE, parseJson, readTextFile } from '../http/index.ts';
+import { NBSP_GBA_SCOPE, parseJson, readTextFile, type Schema } from '../http/index.ts';
 import type { OauthConfig } from './config.ts';
 
 export interface BearerCheck {
-  /** Throws `unauthenticated` (no or bad token) or `forbidden` (token without the scope, or of another client). */
-  check(authorization: string | undefined, peerNames: readonly string[]): void;
+  /**
+   * `clients` are the names that the connection proved. Throws `bearer-missing`, `bearer-invalid`, `bearer-scope` (no
+   * scope for this service), `forbidden` (token of another client).
+   */
+  check(authorization: string | undefined, clients: readonly string[]): void;
 }
 
 const headerSchema = z.object({ alg: z.string(), crit: z.undefined().optional() });
@@ -19,28 +22,46 @@ const claimsSchema = z.object({
   exp: z.int(),
 });
 
-const bad = (why: string): GbaError => new GbaError('unauthenticated', `bearer token: ${why}`);
+const bad = (why: string, cause?: unknown): GbaError =>
+  new GbaError('bearer-invalid', `bearer token: ${why}`, cause === undefined ? {} : { cause });
+
+/** What a refusal says in WWW-Authenticate (RFC 6750 3, 3.1); nothing for other refusals. */
+export function bearerChallenge(code: string): Record<string, string> {
+  const error = { 'bearer-missing': '', 'bearer-invalid': 'invalid_token', 'bearer-scope': 'insufficient_scope' }[code];
+  if (error === undefined) return {};
+  const parts = [`scope="${NBSP_GBA_SCOPE}"`, ...(error === '' ? [] : [`error="${error}"`])];
+  return { 'www-authenticate': `Bearer ${parts.join(', ')}` };
+}
 
 /** Checks access tokens of TS 33.501 13.4.1: a JWS with exactly the configured algorithm, whatever its header says. */
 export function createBearerCheck(config: OauthConfig, clock: Clock): BearerCheck {
   const keyText = readTextFile(config.keyFile).trim();
   const matches = config.algorithm === 'HS256' ? hs256(fromHex(keyText)) : es256(keyText);
   return {
-    check(authorization, peerNames) {
-      const token = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/i.exec(authorization ?? '');
+    check(authorization, clients) {
+      if (authorization === undefined) throw new GbaError('bearer-missing', 'a bearer token is required');
+      const token = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/i.exec(authorization);
       const [, signed = '', signature = ''] = token ?? [];
-      if (token === null || !matches(signed, Buffer.from(signature, 'base64url'))) throw bad('missing or not genuine');
+      if (token === null || !matches(signed, Buffer.from(signature, 'base64url'))) throw bad('not genuine');
       const [header = '', payload = ''] = signed.split('.');
-      const { alg } = parseJson(Buffer.from(header, 'base64url'), headerSchema);
-      if (alg !== config.algorithm) throw bad('another algorithm');
-      const claims = parseJson(Buffer.from(payload, 'base64url'), claimsSchema);
+      if (part(header, headerSchema).alg !== config.algorithm) throw bad('another algorithm');
+      const claims = part(payload, claimsSchema);
       const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
       if (claims.iss !== config.issuer || !audiences.includes(config.audience)) throw bad('not made for this BSF');
       if (claims.exp * 1000 <= clock.now()) throw bad('expired');
-      if (!claims.scope.split(' ').includes(NBSP_GBA_SCOPE)) throw new GbaError('forbidden', 'token without the scope');
-      if (!peerNames.includes(claims.sub)) throw new GbaError('forbidden', 'token of another client');
+      if (!claims.scope.split(' ').includes(NBSP_GBA_SCOPE))
+        throw new GbaError('bearer-scope', 'token without the scope');
+      if (!clients.includes(claims.sub)) throw new GbaError('forbidden', 'token of another client');
     },
   };
+}
+
+function part<T>(text: string, schema: Schema<T>): T {
+  try {
+    return parseJson(Buffer.from(text, 'base64url'), schema);
+  } catch (cause) {
+    throw bad('its parts are not those of an access token', cause);
+  }
 }
 
 type SignatureCheck = (signed: string, signature: Buffer) => boolean;

@@ -3,9 +3,10 @@ import { isTmpi } from '../gba/index.ts';
 import type { Entry, Op, Store } from '../store/index.ts';
 import type { AvSource, SubscriberVector } from './av-source.ts';
 import { createOutstanding } from './outstanding.ts';
+import { createPace, type Pace } from './pace.ts';
 import { type Bootstrapped, judgeAnswer, makeContext } from './procedures/bootstrap.ts';
 import { makeChallenge, makeUnknownNonce, randOfNonce } from './procedures/challenge.ts';
-import type { UbAnswer, UbRequest } from './procedures/read-request.ts';
+import type { UbRequest } from './procedures/read-request.ts';
 import {
   CHALLENGES,
   type ChallengeRecord,
@@ -39,6 +40,8 @@ export interface BootstrapDeps {
 /** 401 with this nonce, or 200 with the new context. */
 export type UbOutcome = { kind: 'challenge'; nonce: string } | { kind: 'done'; context: Bootstrapped };
 
+type Watch = ReturnType<Pace['start']>;
+
 /** Contexts that one IMPI may hold; the oldest makes room (a release may be pinned to one that is not the newest). */
 const CONTEXTS_PER_IMPI = 4;
 const TMPIS_PER_IMPI = 2;
@@ -50,6 +53,9 @@ const NO_VECTOR = new Set(['user-unknown', 'user-not-allowed']);
 export function createBootstrapService(options: BootstrapOptions, deps: BootstrapDeps) {
   const { store, sealer, avSource, clock, random, log } = deps;
   const challengeMs = options.challengeSeconds * 1000;
+  const pace = { first: createPace(random), answer: createPace(random) };
+  /** AMF of challenges to identities that nobody has: what the HSS used last, so that the two cannot be told apart. */
+  let shownAmf = options.unknownAmf;
   const outstanding = createOutstanding(options.maxOutstanding, challengeMs, random.bytes(4).readUInt32BE());
 
   async function impiOf(username: string): Promise<string> {
@@ -77,7 +83,8 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
 
   /** A fresh challenge; an identity without a vector gets one that looks the same and that no answer fits. */
   async function challenge(
-    request: { username: string; tmpi: boolean },
+    request: UbRequest,
+    watch: Watch,
     run: { resynced: boolean; resync?: { rand: Buffer; auts: Buffer } },
   ): Promise<UbOutcome> {
     const { username } = request;
@@ -87,7 +94,10 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
     const impi = await impiOf(username);
     const before = await store.get<SubscriptionRecord>(SUBSCRIPTIONS, impi);
     const vector = await vectorFor(impi, run.resync);
-    if (vector === undefined) return { kind: 'challenge', nonce: makeUnknownNonce(random, options.unknownAmf) };
+    if (vector === undefined) {
+      await watch.match();
+      return { kind: 'challenge', nonce: makeUnknownNonce(random, shownAmf) };
+    }
     const subscription =
       vector.impi === impi ? before : await store.get<SubscriptionRecord>(SUBSCRIPTIONS, vector.impi);
     const { rand, record } = makeChallenge(
@@ -101,6 +111,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
       },
       sealer,
     );
+    shownAmf = Buffer.from(vector.autn.subarray(6, 8));
     const expiresAt = clock.now() + challengeMs;
     // A RAND that is pending or has become a context is never challenged again, whoever hands it out.
     const stored = await store.commit([
@@ -111,6 +122,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
       log.error('ub-rand-reused', { impi: vector.impi });
       throw new GbaError('rand-reused', 'the HSS handed out a RAND twice', { retryable: true });
     }
+    watch.took();
     return { kind: 'challenge', nonce: record.nonce };
   }
 
@@ -151,11 +163,11 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
     throw new GbaError('overloaded', 'too many runs of one subscriber at once', { retryable: true });
   }
 
-  async function answer(request: { username: string; tmpi: boolean; credentials: UbAnswer }): Promise<UbOutcome> {
+  async function answer(request: UbRequest & { kind: 'answer' }, watch: Watch): Promise<UbOutcome> {
     const { credentials } = request;
     const refuse = (code: string, resynced = false) => {
       log.info('ub-refused', { code });
-      return challenge(request, { resynced });
+      return challenge(request, watch, { resynced });
     };
     const rand = randOfNonce(credentials.nonce);
     const entry = rand === undefined ? undefined : await store.get<ChallengeRecord>(CHALLENGES, rand);
@@ -181,7 +193,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
       if (verdict === 'wrong' || credentials.auts === undefined) return await refuse('digest-wrong');
       if (pending.resynced) return await refuse('resync-repeated', true);
       log.info('ub-resynchronise', { impi: pending.impi });
-      return await challenge(request, {
+      return await challenge(request, watch, {
         resynced: true,
         resync: { rand: Buffer.from(rand, 'hex'), auts: credentials.auts },
       });
@@ -190,6 +202,8 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
     }
   }
 
-  return (request: UbRequest): Promise<UbOutcome> =>
-    request.kind === 'first' ? challenge(request, { resynced: false }) : answer(request);
+  return (request: UbRequest): Promise<UbOutcome> => {
+    const watch = pace[request.kind].start();
+    return request.kind === 'first' ? challenge(request, watch, { resynced: false }) : answer(request, watch);
+  };
 }

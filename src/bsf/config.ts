@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
+import { keyLifetimeSchema, listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
 const FQDN = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
@@ -8,6 +8,8 @@ const fqdn = z.string().regex(FQDN, 'a lower-case host name without port or trai
 /** A NAF: the name in its client certificate and the hosts it may ask keys for (exact names). */
 const nafSchema = z.strictObject({
   client: z.string().min(1),
+  /** Its NfInstanceId, `sub` of its bearer tokens, when the certificate does not carry it (`urn:uuid:…`). */
+  instanceId: z.uuid().toLowerCase().optional(),
   hosts: z.array(fqdn).min(1),
   /** NAF group: only USSs without a group or of this one go there (TS 33.220 4.4.6). */
   group: z.string().optional(),
@@ -34,15 +36,15 @@ export const bsfConfigSchema = z.strictObject({
   nafs: z.array(nafSchema),
   /** Certificate names that may list and drop contexts. */
   admin: z.array(z.string()).default([]),
-  keyLifetimeSeconds: z.int().min(1).default(86_400),
+  keyLifetimeSeconds: keyLifetimeSchema.default(86_400),
   challengeSeconds: z.int().min(1).max(600).default(30),
   /** Unfinished runs of one identity in one challenge time; more are answered 503. */
   maxOutstanding: z.int().min(1).max(60_000).default(32),
-  /** AMF shown in challenges to identities that nobody has, so that they look like the operator's own (hex). */
+  /** AMF (hex) in challenges to identities that nobody has, until the first vector shows what the HSS uses. */
   unknownAmf: z
     .string()
     .regex(/^[0-9a-fA-F]{4}$/)
-    .default('8000'),
+    .default('0000'),
   oauth: oauthSchema.optional(),
   store: storeConfigSchema,
   /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */

@@ -34,21 +34,26 @@ export function createHssClient(peer: PeerConfig, tls: TlsCredentials): AvSource
   };
 }
 
-/** The status decides: causes differ between vendors (the error tables of TS 29.562 leave them open). */
-function refusal(answer: Answer, resync: boolean): GbaError {
-  if (answer.status === 404) return new GbaError('user-unknown', 'the HSS does not know this subscriber');
-  if (answer.status >= 500 || answer.status === 429) {
-    return new GbaError('peer-unreachable', `the HSS answered ${answer.status}`, { retryable: true });
+/**
+ * The status decides: causes differ between vendors (the error tables of TS 29.562 leave them open). What no operator's
+ * data explains (a redirection, our own certificate or request refused) is never taken for a subscriber's failure.
+ */
+function refusal({ status }: Answer, resync = false): GbaError {
+  if (status === 404) return new GbaError('user-unknown', 'the HSS does not know this subscriber');
+  if (status >= 500 || status === 429) {
+    return new GbaError('peer-unreachable', `the HSS answered ${status}`, { retryable: true });
   }
-  if (resync) return new GbaError('auts-refused', 'the HSS refused the resynchronisation');
-  return new GbaError('user-not-allowed', 'the HSS gives no vector for this subscriber');
+  if (resync && (status === 400 || status === 403)) {
+    return new GbaError('auts-refused', 'the HSS refused the resynchronisation');
+  }
+  if (status === 403) return new GbaError('user-not-allowed', 'the HSS gives no vector for this subscriber');
+  return new GbaError('peer-refused', `the HSS answered ${status}`);
 }
 
 function read(asked: string, vector: Answer, data: Answer): SubscriberVector {
   const { impi, '3gAkaAv': av } = vector.json(authenticationInfoResultSchema);
-  if (data.status !== 200 && data.status !== 404) {
-    throw new GbaError('peer-unreachable', `the HSS answered ${data.status} to the GUSS request`, { retryable: true });
-  }
+  // A subscriber may have no GUSS; one that may not use GBA is refused here or with the vector (TS 29.562 5.5.2.2.2).
+  if (data.status !== 200 && data.status !== 404) throw refusal(data);
   const guss = data.status === 200 ? data.json(gbaSubscriberDataSchema).guss : undefined;
   return {
     impi: impi ?? asked,

@@ -7,10 +7,12 @@ import {
   type Listener,
   NBSP_GBA_PATH,
   type RequestContext,
+  type Route,
   requirePeer,
+  standardCause,
 } from '../http/index.ts';
 import type { Store } from '../store/index.ts';
-import type { BearerCheck } from './bearer.ts';
+import { type BearerCheck, bearerChallenge } from './bearer.ts';
 import type { BsfConfig } from './config.ts';
 import { findNafPolicy, releaseKey } from './procedures/release-key.ts';
 import { CONTEXTS, type ContextRecord, contextsOf, dropSubscription, openKs } from './records.ts';
@@ -25,34 +27,45 @@ export interface SbiDeps {
 
 /** Zn as Nbsp_GBA (TS 29.309) and the operator's own door to the contexts; both want a client certificate. */
 export function createSbiListener(config: Pick<BsfConfig, 'nafs' | 'admin'>, deps: SbiDeps): Listener {
-  const { store, log } = deps;
-  return createRouter(
+  const zn = createRouter(
     [
-      { method: 'POST', path: NBSP_GBA_PATH, handle: async (c) => ({ status: 200, json: await zn(config, deps, c) }) },
       {
-        method: 'GET',
-        path: '/admin/v1/contexts',
-        handle: async (c) => {
-          requirePeer(c.peer, config.admin);
-          const found = await contextsOf(store, impiParameter(c));
-          const contexts = found.map(({ btid, keyExpiry }) => ({ btid, keyExpiry: formatUtc(keyExpiry) }));
-          return { status: 200, json: { contexts } };
-        },
-      },
-      {
-        method: 'DELETE',
-        path: '/admin/v1/contexts',
-        handle: async (c) => {
-          requirePeer(c.peer, config.admin);
-          const impi = impiParameter(c);
-          const dropped = await dropSubscription(store, deps.clock, impi);
-          log.info('contexts-dropped', { impi, dropped });
-          return { status: 204 };
-        },
+        method: 'POST',
+        path: NBSP_GBA_PATH,
+        handle: async (c) => ({ status: 200, json: await keyFor(config, deps, c) }),
       },
     ],
-    log,
+    deps.log,
+    { causeOf: standardCause, headersOf: bearerChallenge, takes: 'application/json' },
   );
+  const administration = createRouter(adminRoutes(config.admin, deps), deps.log);
+  return (req, res) => (req.url?.startsWith('/admin/') === true ? administration : zn)(req, res);
+}
+
+function adminRoutes(admin: readonly string[], { store, clock, log }: SbiDeps): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/admin/v1/contexts',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        const found = await contextsOf(store, impiParameter(c));
+        const contexts = found.map(({ btid, keyExpiry }) => ({ btid, keyExpiry: formatUtc(keyExpiry) }));
+        return { status: 200, json: { contexts } };
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/v1/contexts',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        const impi = impiParameter(c);
+        const dropped = await dropSubscription(store, clock, impi);
+        log.info('contexts-dropped', { impi, dropped });
+        return { status: 204 };
+      },
+    },
+  ];
 }
 
 function impiParameter(context: RequestContext): string {
@@ -63,11 +76,13 @@ function impiParameter(context: RequestContext): string {
   return values[0];
 }
 
-async function zn(config: Pick<BsfConfig, 'nafs'>, deps: SbiDeps, context: RequestContext) {
-  if (context.peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
-  deps.bearer?.check(context.req.headers.authorization, context.peer.names);
+async function keyFor({ nafs }: Pick<BsfConfig, 'nafs'>, deps: SbiDeps, context: RequestContext) {
+  const { peer } = context;
+  if (peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
+  const configured = nafs.filter(({ client }) => peer.names.includes(client)).flatMap((naf) => naf.instanceId ?? []);
+  deps.bearer?.check(context.req.headers.authorization, [...peer.names, ...peer.instanceIds, ...configured]);
   const { btId, nafId, gbaUAware, gsIds } = context.json(bootstrappingInfoRequestSchema);
-  const policy = findNafPolicy(config.nafs, context.peer.names, nafId.nafFqdn);
+  const policy = findNafPolicy(nafs, peer.names, nafId.nafFqdn);
   const entry = isBtid(btId) ? await deps.store.get<ContextRecord>(CONTEXTS, btId) : undefined;
   // The key's own end counts, whatever the store keeps.
   if (entry === undefined || entry.value.keyExpiry <= deps.clock.now()) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf, GbaError, type Log, messageOf } from '../base/index.ts';
 import { buildChallenge } from '../digest/index.ts';
-import { type Listener, sendProblem, TMPI_TOKEN, UB_CONTENT_TYPE } from '../http/index.ts';
+import { authorizationsOf, hasBody, type Listener, sendProblem, TMPI_TOKEN, UB_CONTENT_TYPE } from '../http/index.ts';
 import type { UbOutcome } from './bootstrap-service.ts';
 import type { Bootstrapped } from './procedures/bootstrap.ts';
 import { readUbRequest, type UbRequest, type UbRequestParts } from './procedures/read-request.ts';
@@ -33,18 +33,12 @@ export function createUbListener(realm: string, serve: (request: UbRequest) => P
 }
 
 function partsOf(req: IncomingMessage): UbRequestParts {
-  const authorization: string[] = [];
-  const raw = req.rawHeaders;
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]?.length === 13 && raw[i]?.toLowerCase() === 'authorization') authorization.push(raw[i + 1] ?? '');
-  }
-  const length = req.headers['content-length'];
   return {
     method: req.method ?? '',
     target: req.url ?? '',
-    authorization,
+    authorization: authorizationsOf(req),
     userAgent: req.headers['user-agent'] ?? '',
-    hasBody: (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined,
+    hasBody: hasBody(req),
   };
 }
 

@@ -37,19 +37,23 @@ export function parseAuthorization(header: string): DigestCredentials {
     throw malformed('not one Digest credential');
   }
   const { params } = credentials;
+  const nonce = needed(params, 'nonce');
   const response = needed(params, 'response');
   if (!RESPONSE.test(response)) throw malformed('response is not a hash in hexadecimal');
   const qop = readQop(params);
   const nc = readNc(params);
   const cnonce = params.get('cnonce');
-  if (qop !== undefined && (nc === undefined || cnonce === undefined)) throw malformed('qop without nc and cnonce');
+  // With an empty nonce nothing has been answered yet, whatever a phone puts in beside its name.
+  if (qop !== undefined && nonce !== '' && (nc === undefined || cnonce === undefined)) {
+    throw malformed('qop without nc and cnonce');
+  }
   const algorithm = params.get('algorithm');
   const opaque = params.get('opaque');
   const auts = readAuts(params);
   return {
     username: needed(params, 'username'),
     realm: needed(params, 'realm'),
-    nonce: needed(params, 'nonce'),
+    nonce,
     uri: needed(params, 'uri'),
     response: response.toLowerCase(),
     ...(algorithm === undefined ? {} : { algorithm: knownAlgorithm(algorithm) ?? algorithm }),

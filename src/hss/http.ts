@@ -16,7 +16,10 @@ const IMPI_PREFIX = 'impi-';
 
 /** Nhss_gbaUEAU and Nhss_gbaSDM (TS 29.562 A.5, A.6) and the admin API, for named client certificates only. */
 export function hssListener(subscribers: Subscribers, config: Pick<HssConfig, 'clients'>, log: Log): Listener {
-  const sbi = createRouter(sbiRoutes(subscribers, config.clients.av, log), log, { causeOf: standardCause });
+  const sbi = createRouter(sbiRoutes(subscribers, config.clients.av, log), log, {
+    causeOf: standardCause,
+    takes: 'application/json',
+  });
   const administration = createRouter(adminRoutes(subscribers, config.clients.admin, log), log);
   return (req, res) => (req.url?.startsWith('/admin/') === true ? administration : sbi)(req, res);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type AkaKeys, createSqnGenerator, opcFromOp, type SqnGenerator } from '../aka/index.ts';
 import { fromHex, GbaError, type Sealer, SecretKey } from '../base/index.ts';
-import { ussListSchema } from '../http/index.ts';
+import { keyLifetimeSchema, ussListSchema } from '../http/index.ts';
 
 const hex16 = z.string().regex(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits');
 
@@ -22,7 +22,7 @@ export const subscriberSchema = z
       .string()
       .regex(/^[0-9a-fA-F]{12}$/, '12 hexadecimal digits')
       .optional(),
-    keyLifetimeSeconds: z.int().min(1).optional(),
+    keyLifetimeSeconds: keyLifetimeSchema.optional(),
     uiccType: z.enum(['GBA', 'GBA_U']).optional(),
     ussList: ussListSchema.optional(),
   })

@@ -3,40 +3,59 @@ import { GbaError } from '../base/index.ts';
 
 export const DEFAULT_BODY_LIMIT = 64 * 1024;
 
-const buffered = new WeakMap<IncomingMessage, Buffer>();
-
-/** Leaves a body that has been read for whoever asks `readBody` next. */
-export function setBufferedBody(req: IncomingMessage, body: Buffer): void {
-  buffered.set(req, body);
+/** Whether a body comes with this request, as the framing says (RFC 9112 6.3). */
+export function hasBody(req: IncomingMessage): boolean {
+  const length = req.headers['content-length'];
+  return (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined;
 }
 
-/** The whole request body, at most `limit` octets; more is refused (`body-too-large`) before it is buffered. */
+/**
+ * The whole request body, at most `limit` octets. More is refused (`body-too-large`): what is left of it is read away, so
+ * that a client that is still sending gets its answer and the connection goes on.
+ */
 export function readBody(req: IncomingMessage, limit = DEFAULT_BODY_LIMIT): Promise<Buffer> {
-  const known = buffered.get(req);
-  if (known !== undefined) {
-    if (known.length <= limit) return Promise.resolve(known);
-    return Promise.reject(new GbaError('body-too-large', `body is over ${limit} octets`));
-  }
-  const declared = Number(req.headers['content-length'] ?? 0);
-  if (declared > limit) return Promise.reject(new GbaError('body-too-large', `body is over ${limit} octets`));
-  if (req.headers['content-length'] === '0' || (declared === 0 && req.headers['transfer-encoding'] === undefined)) {
-    return Promise.resolve(Buffer.alloc(0));
-  }
-  return new Promise((resolve, reject) => {
+  return collect(req, limit, false);
+}
+
+/** As `readBody`, but the body stays in the request for whoever reads it next: a JSON parser, a pipe, `readBody`. */
+export function peekBody(req: IncomingMessage, limit = DEFAULT_BODY_LIMIT): Promise<Buffer> {
+  return collect(req, limit, true);
+}
+
+async function collect(req: IncomingMessage, limit: number, putBack: boolean): Promise<Buffer> {
+  if (!hasBody(req)) return Buffer.alloc(0);
+  // The end of a stream that has ended never comes again: waiting for it would hang the request.
+  if (req.readableEnded) throw new GbaError('body-consumed', 'the body was read before it could be checked');
+  if (req.destroyed) throw cutOff();
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    req.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) {
-        req.pause();
-        req.removeAllListeners('data');
-        reject(new GbaError('body-too-large', `body is over ${limit} octets`));
-        return;
+    const settle = (act: () => void): void => {
+      req.off('readable', onReadable).off('end', onEnd).off('error', onCut).off('aborted', onCut);
+      act();
+    };
+    const onCut = (cause?: unknown): void => settle(() => reject(cutOff(cause)));
+    const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
+    const onReadable = (): void => {
+      for (let chunk = req.read() as Buffer | null; chunk !== null; chunk = req.read() as Buffer | null) {
+        chunks.push(chunk);
+        size += chunk.length;
       }
-      chunks.push(chunk);
-    });
-    req.on('end', () => resolve(Buffer.concat(chunks)));
-    req.on('error', (cause) => reject(new GbaError('body-timeout', 'the body did not arrive whole', { cause })));
-    req.on('aborted', () => reject(new GbaError('body-timeout', 'the body did not arrive whole')));
+      if (size > limit) {
+        settle(() => reject(tooLarge(limit)));
+        req.resume();
+      } else if (putBack && req.complete && size > 0) {
+        // All is here and `end` is not emitted before the next tick: now it can still go back.
+        const body = Buffer.concat(chunks);
+        req.unshift(body);
+        settle(() => resolve(body));
+      }
+    };
+    req.on('readable', onReadable).on('end', onEnd).on('error', onCut).on('aborted', onCut);
   });
 }
+
+const tooLarge = (limit: number): GbaError => new GbaError('body-too-large', `body is over ${limit} octets`);
+const cutOff = (cause?: unknown): GbaError =>
+  new GbaError('body-timeout', 'the body did not arrive whole', cause === undefined ? {} : { cause });

@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { GbaError } from '../base/index.ts';
-import { parseJson, type Schema } from './router.ts';
+import { parseJson, type Schema } from './json.ts';
+import { PROBLEM_TYPE } from './problem.ts';
 
 export interface ClientOptions {
   /** `http(s)://address:port`, where to connect. */
@@ -21,8 +22,9 @@ export interface Answer {
   body: Buffer;
   /** IANA name of the TLS cipher suite of this connection, if any. */
   cipherSuite: string | undefined;
+  /** The body as JSON checked by `schema`; anything else is the other end's fault: `peer-refused`. */
   json<T>(schema: Schema<T>): T;
-  /** The stable code of a problem+json answer, or `http-<status>`. */
+  /** The stable code of a problem+json answer, another vendor's `cause`, or `http-<status>`. */
   cause(): string;
 }
 
@@ -48,6 +50,10 @@ const ANSWER_LIMIT = 4 * 1024 * 1024;
 export function createClient(options: ClientOptions): HttpClient {
   const url = new URL(options.url);
   const secure = url.protocol === 'https:';
+  // An IPv6 address stands in brackets in a URL and nowhere else.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  // An apiRoot may end in a path of its own (TS 29.501 4.4).
+  const prefix = url.pathname.replace(/\/$/, '');
   const serverName = options.serverName ?? url.hostname;
   const agent = secure
     ? new HttpsAgent({ keepAlive: true, maxSockets: 32, ...options.tls, servername: serverName, minVersion: 'TLSv1.2' })
@@ -59,9 +65,9 @@ export function createClient(options: ClientOptions): HttpClient {
     const request: RequestOptions = {
       agent,
       method,
-      host: url.hostname,
+      host,
       port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-      path,
+      path: prefix + path,
       timeout: options.timeoutMs ?? TIMEOUT_MS,
       headers: {
         host: url.port === '' ? serverName : `${serverName}:${url.port}`,
@@ -123,22 +129,28 @@ function answerOf(res: IncomingMessage, body: Buffer, cipherSuite: string | unde
     headers: res.headers,
     body,
     cipherSuite,
-    json: (schema) => parseJson(body, schema),
-    cause() {
+    json(schema) {
       try {
-        const problem: unknown = JSON.parse(body.toString('utf8'));
-        if (
-          typeof problem === 'object' &&
-          problem !== null &&
-          'cause' in problem &&
-          typeof problem.cause === 'string'
-        ) {
-          return problem.cause;
-        }
-      } catch {
-        // Not JSON: the status is all there is.
+        return parseJson(body, schema);
+      } catch (cause) {
+        throw new GbaError('peer-refused', 'the answer is not the JSON of this interface', { cause });
       }
-      return `http-${status}`;
     },
+    cause: () => codeIn(body) ?? `http-${status}`,
   };
+}
+
+/** Our own code where the problem's type names one; else the `cause` of whoever answered. */
+function codeIn(body: Buffer): string | undefined {
+  let problem: unknown;
+  try {
+    problem = JSON.parse(body.toString('utf8'));
+  } catch {
+    // Not JSON: the status is all there is.
+    return undefined;
+  }
+  if (typeof problem !== 'object' || problem === null) return undefined;
+  const { type, cause } = problem as Record<string, unknown>;
+  if (typeof type === 'string' && type.startsWith(PROBLEM_TYPE)) return type.slice(PROBLEM_TYPE.length);
+  return typeof cause === 'string' ? cause : undefined;
 }

@@ -1,20 +1,27 @@
 import { z } from 'zod';
 import { ussListSchema } from './nbsp-gba.ts';
 
-const hex = (digits: string) => z.string().regex(new RegExp(`^[A-Fa-f0-9]{${digits}}$`));
+/** Octets in hexadecimal, either case. */
+const hex = (octets: string) => z.string().regex(new RegExp(`^(?:[A-Fa-f0-9]{2}){${octets}}$`));
+/** DurationSec (TS 29.571), bounded so that it ends at a date that can be written. */
+export const keyLifetimeSchema = z.int().min(1).max(0xffffffff);
 
 /** Nhss_gbaUEAU AuthenticationInfoRequest (TS 29.562 A.6). */
 export const authenticationInfoRequestSchema = z.object({
   authenticationScheme: z.string().optional(),
-  resynchronizationInfo: z.object({ rand: hex('32'), auts: hex('28') }).optional(),
+  resynchronizationInfo: z.object({ rand: hex('16'), auts: hex('14') }).optional(),
   supportedFeatures: z.string().optional(),
 });
 export type AuthenticationInfoRequest = z.infer<typeof authenticationInfoRequestSchema>;
 
 /** AuthenticationInfoResult with the vector that this product needs. */
 export const authenticationInfoResultSchema = z.object({
-  impi: z.string().optional(),
-  '3gAkaAv': z.object({ rand: hex('32'), xres: hex('8,32'), autn: hex('32'), ck: hex('32'), ik: hex('32') }),
+  impi: z
+    .string()
+    .max(255)
+    .regex(/^[^\p{Cc}]+$/u)
+    .optional(),
+  '3gAkaAv': z.object({ rand: hex('16'), xres: hex('4,16'), autn: hex('16'), ck: hex('16'), ik: hex('16') }),
 });
 export type AuthenticationInfoResult = z.infer<typeof authenticationInfoResultSchema>;
 
@@ -22,7 +29,7 @@ export type AuthenticationInfoResult = z.infer<typeof authenticationInfoResultSc
 export const gbaSubscriberDataSchema = z.object({
   guss: z
     .object({
-      bsfInfo: z.object({ uiccType: z.string().optional(), lifeTime: z.int().min(1).optional() }).optional(),
+      bsfInfo: z.object({ uiccType: z.string().optional(), lifeTime: keyLifetimeSchema.optional() }).optional(),
       ussList: ussListSchema.optional(),
     })
     .optional(),

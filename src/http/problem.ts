@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'seal-broken': 500,
   'key-erased': 500,
   'sqn-exhausted': 500,
+  'body-consumed': 500,
   'store-unavailable': 500,
   'not-found': 404,
   'method-not-allowed': 405,
@@ -20,6 +21,9 @@ const STATUS: Readonly<Record<string, number>> = {
   'peer-unreachable': 503,
   'peer-refused': 502,
   unauthenticated: 401,
+  'bearer-missing': 401,
+  'bearer-invalid': 401,
+  'bearer-scope': 403,
   forbidden: 403,
   'naf-not-allowed': 403,
   'btid-unknown': 404,
@@ -51,6 +55,9 @@ const STATUS: Readonly<Record<string, number>> = {
   'token-superseded': 409,
 };
 
+/** `type` of our own problems: this, then the code. */
+export const PROBLEM_TYPE = 'urn:gba-authz:problem:';
+
 export interface ProblemDetails {
   type: string;
   title: string;
@@ -62,10 +69,12 @@ export interface ProblemDetails {
 /** What `cause` says for a code: the code itself, or the word of a standard. */
 export type CauseOf = (code: string, status: number) => string;
 
-/** Application errors of TS 29.562 and TS 29.500 table 5.2.7.2-1, by our codes; the rest follows from the status. */
+/** Application errors of TS 29.309, TS 29.562 and TS 29.500 table 5.2.7.2-1, by our codes; the rest follows from the status. */
 const STANDARD_CAUSE: Readonly<Record<string, string>> = {
   'user-unknown': 'USER_NOT_FOUND',
+  'btid-unknown': 'CONTEXT_NOT_FOUND',
   forbidden: 'OPERATION_NOT_ALLOWED',
+  'naf-not-allowed': 'OPERATION_NOT_ALLOWED',
   'not-found': 'RESOURCE_URI_STRUCTURE_NOT_FOUND',
   'json-invalid': 'INVALID_MSG_FORMAT',
   'auts-refused': 'MANDATORY_IE_INCORRECT',
@@ -82,7 +91,7 @@ export function problemOf(error: unknown, causeOf: CauseOf = (code) => code): Pr
   const code = codeOf(error);
   const status = STATUS[code] ?? (error instanceof GbaError ? 400 : 500);
   const title = error instanceof GbaError ? error.message : 'internal error';
-  return { type: `urn:gba-authz:problem:${code}`, title, status, cause: causeOf(code, status) };
+  return { type: `${PROBLEM_TYPE}${code}`, title, status, cause: causeOf(code, status) };
 }
 
 export function sendProblem(

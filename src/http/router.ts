@@ -1,22 +1,11 @@
-import { createHash, type X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import { codeOf, GbaError, type Log, messageOf } from '../base/index.ts';
-import { readBody } from './body.ts';
+import { hasBody, readBody } from './body.ts';
+import { parseJson, type Schema } from './json.ts';
+import { type PeerIdentity, peerOf } from './peer.ts';
 import { type CauseOf, sendProblem } from './problem.ts';
 
 export type Listener = (req: IncomingMessage, res: ServerResponse) => void;
-
-/** What a verified TLS client certificate says: its names (SAN dNSName entries and CN) and its key's SHA-256 (hex). */
-export interface PeerIdentity {
-  names: readonly string[];
-  spkiSha256: string;
-}
-
-/** A schema in the zod sense: `parse` returns the value or throws. */
-export interface Schema<T> {
-  parse(value: unknown): T;
-}
 
 export interface RequestContext {
   req: IncomingMessage;
@@ -44,44 +33,70 @@ export interface Route {
   handle(context: RequestContext): Reply | Promise<Reply>;
 }
 
+export interface RouterOptions {
+  causeOf?: CauseOf;
+  /** Headers that go with a refusal, by its code. */
+  headersOf?: (code: string) => Record<string, string>;
+  /** The one media type of request bodies; others are refused with 415. */
+  takes?: string;
+}
+
 /** A plain listener over a small table of routes; refusals become problem details and one log line. */
-export function createRouter(routes: readonly Route[], log: Log, options: { causeOf?: CauseOf } = {}): Listener {
+export function createRouter(routes: readonly Route[], log: Log, options: RouterOptions = {}): Listener {
   const compiled = routes.map((route) => ({ route, segments: route.path.split('/') }));
   return (req, res) => {
-    void serve(compiled, req, res).catch((error: unknown) => {
-      const fields = { method: req.method ?? '', path: pathOf(req), code: codeOf(error) };
+    void serve(compiled, options, req, res).catch((error: unknown) => {
+      const code = codeOf(error);
+      const fields = { method: req.method ?? '', path: pathOf(targetOf(req)), code };
       if (error instanceof GbaError) log.info('refused', fields);
       else log.error('failed', { ...fields, message: messageOf(error) });
-      sendProblem(res, error, {}, options.causeOf);
+      sendProblem(res, error, options.headersOf?.(code), options.causeOf);
     });
   };
 }
 
-function pathOf(req: IncomingMessage): string {
-  return (req.url ?? '/').split('?', 1)[0] ?? '/';
+/** The request target in origin form; absolute form is taken as RFC 9112 3.2.2 demands. */
+function targetOf(req: IncomingMessage): string {
+  return (req.url ?? '/').replace(/^https?:\/\/[^/?#]*/i, '');
 }
+
+const pathOf = (target: string): string => target.split('?', 1)[0] ?? '/';
 
 async function serve(
   table: readonly { route: Route; segments: string[] }[],
+  options: RouterOptions,
   req: IncomingMessage,
   res: ServerResponse,
 ) {
-  const path = pathOf(req);
+  const target = targetOf(req);
+  const path = pathOf(target);
   const parts = path.split('/');
   const onPath = table.filter(({ segments }) => fits(segments, parts));
   if (onPath.length === 0) throw new GbaError('not-found', 'no such resource');
   const match = onPath.find(({ route }) => route.method === req.method);
-  if (match === undefined) throw new GbaError('method-not-allowed', 'method not allowed here');
+  if (match === undefined) {
+    res.setHeader('Allow', onPath.map(({ route }) => route.method).join(', '));
+    throw new GbaError('method-not-allowed', 'method not allowed here');
+  }
+  checkMediaType(req, options.takes);
   const body = await readBody(req, match.route.bodyLimit);
   const reply = await match.route.handle({
     req,
     params: paramsOf(match.segments, parts),
-    query: new URLSearchParams((req.url ?? '').slice(path.length + 1)),
+    query: new URLSearchParams(target.slice(path.length + 1)),
     body,
     peer: peerOf(req),
     json: (schema) => parseJson(body, schema),
   });
   sendReply(res, reply);
+}
+
+function checkMediaType(req: IncomingMessage, takes: string | undefined): void {
+  const type = req.headers['content-type'];
+  if (takes === undefined || type === undefined || !hasBody(req)) return;
+  if (type.split(';', 1)[0]?.trim().toLowerCase() !== takes) {
+    throw new GbaError('media-type-unsupported', `the body of this request is ${takes}`);
+  }
 }
 
 function fits(segments: readonly string[], parts: readonly string[]): boolean {
@@ -104,60 +119,16 @@ function paramsOf(segments: readonly string[], parts: readonly string[]): Record
   return params;
 }
 
-/** JSON octets (fatal UTF-8) checked by `schema`; throws `json-invalid` with the first complaint. */
-export function parseJson<T>(body: Uint8Array, schema: Schema<T>): T {
-  try {
-    return schema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)));
-  } catch (cause) {
-    throw new GbaError('json-invalid', 'the body is not the JSON this resource takes', { cause });
-  }
-}
-
 export function sendReply(res: ServerResponse, reply: Reply): void {
   const body =
     reply.bytes ?? (reply.json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(reply.json), 'utf8'));
   const type = reply.type ?? (reply.json === undefined ? 'application/octet-stream' : 'application/json');
   res.writeHead(reply.status, {
     ...(body.length > 0 ? { 'content-type': type } : {}),
-    'content-length': body.length,
+    // Not in a 204 (RFC 9110 8.6).
+    ...(reply.status === 204 ? {} : { 'content-length': body.length }),
     'cache-control': 'no-store',
     ...reply.headers,
   });
   res.end(body);
-}
-
-const identities = new WeakMap<object, PeerIdentity>();
-
-/** The identity of the verified client certificate of this connection, if there is one. */
-export function peerOf(req: IncomingMessage): PeerIdentity | undefined {
-  const socket = req.socket as Partial<TLSSocket> & object;
-  if (socket.authorized !== true || typeof socket.getPeerX509Certificate !== 'function') return undefined;
-  const known = identities.get(socket);
-  if (known !== undefined) return known;
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return undefined;
-  const identity = identityOf(certificate);
-  identities.set(socket, identity);
-  return identity;
-}
-
-function identityOf(certificate: X509Certificate): PeerIdentity {
-  const dns = (certificate.subjectAltName ?? '')
-    .split(', ')
-    .filter((entry) => entry.startsWith('DNS:'))
-    .map((entry) => entry.slice(4));
-  const cn = /(?:^|\n)CN=([^\n]+)/.exec(certificate.subject)?.[1];
-  const spki = certificate.publicKey.export({ format: 'der', type: 'spki' });
-  return {
-    names: cn === undefined || dns.includes(cn) ? dns : [...dns, cn],
-    spkiSha256: createHash('sha256').update(spki).digest('hex'),
-  };
-}
-
-/** Requires a client certificate that carries one of `names`; returns the name that matched. Throws `forbidden`. */
-export function requirePeer(peer: PeerIdentity | undefined, names: readonly string[]): string {
-  if (peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
-  const name = names.find((candidate) => peer.names.includes(candidate));
-  if (name === undefined) throw new GbaError('forbidden', 'this client may not use this resource');
-  return name;
 }

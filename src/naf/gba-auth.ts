@@ -3,7 +3,6 @@ import type { TLSSocket } from 'node:tls';
 import {
   type Clock,
   codeOf,
-  equalBytes,
   GbaError,
   type Log,
   messageOf,
@@ -13,21 +12,23 @@ import {
   systemClock,
   systemRandom,
 } from '../base/index.ts';
-import { buildAuthenticationInfo, buildChallenge, computeFromHa1, hashBody, type Qop } from '../digest/index.ts';
-import { isHostName, UA_HTTP_DIGEST, uaIdOfCipherSuite } from '../gba/index.ts';
-import { DEFAULT_BODY_LIMIT, type Listener, readBody, sendProblem, setBufferedBody } from '../http/index.ts';
+import { buildChallenge, type Qop } from '../digest/index.ts';
+import { isHostName, UA_HTTP_DIGEST } from '../gba/index.ts';
+import { authorizationsOf, hasBody, type Listener, peekBody, sendProblem } from '../http/index.ts';
 import type { Store } from '../store/index.ts';
 import { holdResponse } from './hold-response.ts';
+import { stripAssertions, uaIdOf } from './incoming.ts';
 import { createMemoryCounts, createNonceMaker, createStoreCounts } from './nonces.ts';
-import { mayIntend, readUaRequest, type UaCredentials, type UaTerms } from './procedures/read-request.ts';
+import { mayIntend, readUaRequest, type UaTerms } from './procedures/read-request.ts';
 import { createSessions, type GbaIdentity, type Session } from './sessions.ts';
+import { createVerifier, type Proof, type Refused, refusal, type Verdict } from './verifier.ts';
 import type { ZnClient } from './zn-client.ts';
 
 declare module 'http' {
   interface IncomingMessage {
     /** Set by `gbaAuth`: the subscriber whose key this request proved. */
     gba?: GbaIdentity;
-    /** The body, when `gbaAuth` had to read it (qop auth-int). */
+    /** The body, when `gbaAuth` had to read it (qop auth-int); it can still be read from the request too. */
     gbaBody?: Buffer;
     originalUrl?: string;
   }
@@ -68,16 +69,13 @@ export interface GbaAuth {
 const NONCE_LIFETIME_MS = 300_000;
 const NONCE_LIMIT = 65_536;
 const SESSION_LIMIT = 65_536;
-/** Headers by which an authentication proxy tells servers behind it who asks: never taken from a client (ua.md 3.6). */
-const ASSERTIONS = ['x-3gpp-asserted-identity', 'x-3gpp-authorization-flags'];
-
-/** A refusal that is a challenge: the reason is for the log only, outside all look alike but for `stale`. */
-interface Refused {
-  kind: 'refused';
-  reason: string;
-  stale: boolean;
+/** A request with credentials on its way through. */
+interface Exchange {
+  req: IncomingMessage;
+  res: ServerResponse;
+  uaId: Buffer;
+  proof: Proof;
 }
-type Verdict = Refused | { kind: 'proven'; nextNonce: string | undefined };
 interface Checked {
   session: Session | undefined;
   verdict: Verdict;
@@ -93,21 +91,19 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   const random = options.random ?? systemRandom;
   const log = options.log ?? silentLog;
   const algorithm = options.algorithm ?? 'MD5';
-  const noBodyHash = hashBody(algorithm, Buffer.alloc(0));
   const realm = `3GPP-bootstrapping@${fqdn}`;
   const terms: Readonly<Record<Qop, UaTerms>> = {
     auth: { fqdn, realm, algorithm, qop: 'auth' },
     'auth-int': { fqdn, realm, algorithm, qop: 'auth-int' },
   };
-  const lifetimeMs = options.nonceLifetimeMs ?? NONCE_LIFETIME_MS;
+  const nonceLifetimeMs = options.nonceLifetimeMs ?? NONCE_LIFETIME_MS;
   const nonces = createNonceMaker(options.nonceKey ?? SecretKey.adopt(random.bytes(32)), fqdn, random);
   const counts =
     options.store === undefined
       ? createMemoryCounts(NONCE_LIMIT, clock.now())
-      : createStoreCounts(options.store, lifetimeMs);
+      : createStoreCounts(options.store, nonceLifetimeMs);
+  const verifier = createVerifier({ algorithm, nonceLifetimeMs }, { nonces, counts, clock, random });
   const sessions = createSessions({ fqdn, realm, algorithm, gsIds: options.gsIds, limit: SESSION_LIMIT }, zn, clock);
-  /** Stands in for an unknown B-TID, so that it costs the same work as a wrong digest. */
-  const nobody = random.bytes(32).toString('hex').slice(0, noBodyHash.length);
 
   function challenge(req: IncomingMessage, res: ServerResponse, qop: Qop, refused: Refused): void {
     log.info('ua-refused', { code: refused.reason, method: req.method ?? '' });
@@ -121,117 +117,6 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     sendProblem(res, new GbaError('unauthenticated', 'bootstrapping is required'), { 'www-authenticate': header });
   }
 
-  function digestFits(
-    ha1: string,
-    req: IncomingMessage,
-    credentials: UaCredentials,
-    qop: Qop,
-    bodyHash: string,
-  ): boolean {
-    const { uri, nonce, nc, cnonce } = credentials;
-    const expected = computeFromHa1({
-      algorithm,
-      ha1,
-      method: req.method ?? '',
-      uri,
-      nonce,
-      qop,
-      nc,
-      cnonce,
-      bodyHash,
-    });
-    return equalBytes(Buffer.from(expected, 'latin1'), Buffer.from(credentials.response, 'latin1'));
-  }
-
-  /** Digest first: only who holds the key learns that merely the nonce was at fault (RFC 7616 3.3). */
-  function judge(
-    session: Session,
-    req: IncomingMessage,
-    credentials: UaCredentials,
-    qop: Qop,
-    bodyHash: string,
-  ): Verdict | Promise<Verdict> {
-    if (!digestFits(session.ha1, req, credentials, qop, bodyHash)) return refusal('digest-wrong');
-    const { nonce } = credentials;
-    const issuedAt = counts.known(nonce) ?? nonces.issuedAt(nonce);
-    const age = issuedAt === undefined ? Number.POSITIVE_INFINITY : clock.now() - issuedAt;
-    if (issuedAt === undefined || age >= lifetimeMs || age < -lifetimeMs) return refusal('nonce-stale', true);
-    const advanced = counts.advance(nonce, issuedAt, Number.parseInt(credentials.nc, 16));
-    return typeof advanced === 'boolean' ? conclude(advanced, age) : advanced.then((fresh) => conclude(fresh, age));
-  }
-
-  function conclude(fresh: boolean, age: number): Verdict {
-    if (!fresh) return refusal('nc-replayed', true);
-    return { kind: 'proven', nextNonce: age > lifetimeMs / 2 ? nonces.make(clock.now()) : undefined };
-  }
-
-  function admit(
-    req: IncomingMessage,
-    res: ServerResponse,
-    session: Session,
-    credentials: UaCredentials,
-    qop: Qop,
-    nextNonce: string | undefined,
-  ): void {
-    const intended = req.headers['x-3gpp-intended-identity'];
-    const { uss } = session.identity;
-    if (typeof intended === 'string' && uss !== undefined) {
-      const ueIds = uss.flatMap((one) => one.ueIds.map(({ ueId }) => ueId));
-      if (!mayIntend(intended, ueIds)) {
-        throw new GbaError('forbidden', "the intended identity is not the subscriber's");
-      }
-    }
-    req.gba = session.identity;
-    res.setHeader('Cache-Control', 'no-store');
-    if (qop === 'auth') {
-      sign(res, session, credentials, qop, nextNonce, noBodyHash);
-      return;
-    }
-    holdResponse(res, req.method === 'HEAD', (body) => {
-      const bodyHash = body.length === 0 ? noBodyHash : hashBody(algorithm, body);
-      sign(res, session, credentials, qop, nextNonce, bodyHash);
-    });
-  }
-
-  /** Authentication-Info with rspauth (RFC 7616 3.5). */
-  function sign(
-    res: ServerResponse,
-    { ha1 }: Session,
-    { uri, nonce, nc, cnonce }: UaCredentials,
-    qop: Qop,
-    nextNonce: string | undefined,
-    bodyHash: string,
-  ): void {
-    const rspauth = computeFromHa1({ algorithm, ha1, method: '', uri, nonce, qop, nc, cnonce, bodyHash });
-    const next = nextNonce === undefined ? {} : { nextnonce: nextNonce };
-    res.setHeader('Authentication-Info', buildAuthenticationInfo({ qop, rspauth, cnonce, nc, ...next }));
-  }
-
-  async function checkSlowly(
-    req: IncomingMessage,
-    credentials: UaCredentials,
-    uaId: Buffer,
-    qop: Qop,
-  ): Promise<Checked> {
-    let bodyHash = noBodyHash;
-    if (qop === 'auth-int' && hasBody(req)) {
-      const body = await readBody(req, options.bodyLimit ?? DEFAULT_BODY_LIMIT);
-      setBufferedBody(req, body);
-      req.gbaBody = body;
-      bodyHash = hashBody(algorithm, body);
-    }
-    let session: Session;
-    try {
-      session = await sessions.find(credentials.username, uaId);
-    } catch (error) {
-      const code = codeOf(error);
-      if (code !== 'btid-unknown' && code !== 'key-expired') throw error;
-      digestFits(nobody, req, credentials, qop, bodyHash);
-      return { session: undefined, verdict: refusal(code) };
-    }
-    return { session, verdict: await judge(session, req, credentials, qop, bodyHash) };
-  }
-
   function fail(req: IncomingMessage, res: ServerResponse, error: unknown): void {
     const code = codeOf(error);
     if (error instanceof GbaError) log.info('ua-refused', { code, method: req.method ?? '' });
@@ -239,19 +124,38 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     sendProblem(res, error);
   }
 
+  /** With the body to hash, or a key to fetch. */
+  async function checkSlowly({ req, uaId, proof }: Exchange): Promise<Checked> {
+    if (proof.qop === 'auth-int' && hasBody(req)) {
+      req.gbaBody = await peekBody(req, options.bodyLimit);
+      proof.bodyHash = verifier.bodyHashOf(req.gbaBody);
+    }
+    let session: Session;
+    try {
+      session = await sessions.find(proof.credentials.username, uaId);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 'btid-unknown' && code !== 'key-expired') throw error;
+      verifier.judgeNobody(proof);
+      return { session: undefined, verdict: refusal(code) };
+    }
+    return { session, verdict: await verifier.judge(session.ha1, proof) };
+  }
+
   /** True when the request may go on; every other way ends with an answer. */
-  function settle(
-    req: IncomingMessage,
-    res: ServerResponse,
-    credentials: UaCredentials,
-    qop: Qop,
-    { session, verdict }: Checked,
-  ): boolean {
+  function settle({ req, res, proof }: Exchange, { session, verdict }: Checked): boolean {
     if (session === undefined || verdict.kind === 'refused') {
-      challenge(req, res, qop, verdict.kind === 'refused' ? verdict : refusal('btid-unknown'));
+      challenge(req, res, proof.qop, verdict.kind === 'refused' ? verdict : refusal('btid-unknown'));
       return false;
     }
-    admit(req, res, session, credentials, qop, verdict.nextNonce);
+    checkIntended(req, session);
+    req.gba = session.identity;
+    res.setHeader('Cache-Control', 'no-store');
+    const sign = (bodyHash: string): void => {
+      res.setHeader('Authentication-Info', verifier.sign(session.ha1, proof, verdict.nextNonce, bodyHash));
+    };
+    if (proof.qop === 'auth') sign(verifier.noBodyHash);
+    else holdResponse(res, req.method === 'HEAD', (body) => sign(verifier.bodyHashOf(body)));
     return true;
   }
 
@@ -266,19 +170,21 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
       return false;
     }
     const { credentials } = request;
+    const proof: Proof = { method: req.method ?? '', credentials, qop, bodyHash: verifier.noBodyHash };
     const uaId = secure ? uaIdOf(req.socket as TLSSocket) : UA_HTTP_DIGEST;
+    const exchange: Exchange = { req, res, uaId, proof };
     const session = sessions.peek(credentials.username, uaId);
     let checked: Checked | Promise<Checked>;
     if (session === undefined || (qop === 'auth-int' && hasBody(req))) {
-      checked = checkSlowly(req, credentials, uaId, qop);
+      checked = checkSlowly(exchange);
     } else {
       // The usual case takes no turn of the event loop: key here, no body, counts in memory.
-      const verdict = judge(session, req, credentials, qop, noBodyHash);
-      if (!(verdict instanceof Promise)) return settle(req, res, credentials, qop, { session, verdict });
+      const verdict = verifier.judge(session.ha1, proof);
+      if (!(verdict instanceof Promise)) return settle(exchange, { session, verdict });
       checked = verdict.then((known) => ({ session, verdict: known }));
     }
     checked
-      .then((result) => settle(req, res, credentials, qop, result))
+      .then((result) => settle(exchange, result))
       .then(
         (passed) => {
           if (passed) next();
@@ -307,44 +213,10 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   });
 }
 
-function refusal(reason: string, stale = false): Refused {
-  return { kind: 'refused', reason, stale };
-}
-
-function hasBody(req: IncomingMessage): boolean {
-  const length = req.headers['content-length'];
-  return (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined;
-}
-
-/** Every Authorization field; Node's own header object shows the first one only. */
-function authorizationsOf(req: IncomingMessage): string[] {
-  const first = req.headers.authorization;
-  if (first === undefined) return [];
-  const found: string[] = [];
-  const raw = req.rawHeaders;
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]?.length === 13 && raw[i]?.toLowerCase() === 'authorization') found.push(raw[i + 1] ?? '');
-  }
-  return found;
-}
-
-function stripAssertions(req: IncomingMessage): void {
-  for (const name of ASSERTIONS) {
-    if (req.headers[name] === undefined) continue;
-    delete req.headers[name];
-    for (let i = req.rawHeaders.length - 2; i >= 0; i -= 2) {
-      if (req.rawHeaders[i]?.toLowerCase() === name) req.rawHeaders.splice(i, 2);
-    }
-  }
-}
-
-const uaIds = new WeakMap<object, Buffer>();
-
-/** 01 00 01 yy zz of this very connection's suite (TS 33.220 H.3). */
-function uaIdOf(socket: TLSSocket): Buffer {
-  const known = uaIds.get(socket);
-  if (known !== undefined) return known;
-  const uaId = uaIdOfCipherSuite(socket.getCipher().standardName);
-  uaIds.set(socket, uaId);
-  return uaId;
+/** The identity that a UE wants to act under is one of its own, where the user security settings say which those are. */
+function checkIntended(req: IncomingMessage, { identity }: Session): void {
+  const intended = req.headers['x-3gpp-intended-identity'];
+  if (typeof intended !== 'string' || identity.uss === undefined) return;
+  const ueIds = identity.uss.flatMap((one) => one.ueIds.map(({ ueId }) => ueId));
+  if (!mayIntend(intended, ueIds)) throw new GbaError('forbidden', "the intended identity is not the subscriber's");
 }

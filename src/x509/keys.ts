@@ -58,13 +58,20 @@ export function readCertificate(input: Uint8Array | string): Certificate {
         .split(', ')
         .flatMap((name) => (name.startsWith('DNS:') ? [name.slice(4)] : [])),
       spkiSha256: spkiSha256(publicKey).toString('hex'),
-      notBefore: Date.parse(parsed.validFrom),
-      notAfter: Date.parse(parsed.validTo),
+      notBefore: timeOf(parsed.validFrom),
+      notAfter: timeOf(parsed.validTo),
       publicKey,
     };
   } catch (cause) {
     throw new GbaError('certificate-invalid', 'not an X.509 certificate with a usable key', { cause });
   }
+}
+
+/** What is no time must not become NaN: every comparison with that is false, and the certificate would never end. */
+function timeOf(text: string): number {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new GbaError('certificate-invalid', 'the validity of a certificate is no time');
+  return ms;
 }
 
 /**

@@ -45,3 +45,12 @@ test('a sealed value opens only under its key, in its context, unchanged', () =>
   }
   assert.throws(() => sealer.open('AAAA', 'space/1'), refused('seal-broken'));
 });
+
+test('a sealed value has one text form: what base64 decoders pass over is refused', () => {
+  const sealer = createSealer(SecretKey.copyOf(octets), systemRandom);
+  const sealed = sealer.seal(Buffer.from('secret!!'), 'space/1');
+  assert.match(sealed, /[^=]$/);
+  for (const other of [`${sealed}\n`, ` ${sealed}`, `${sealed}====`, `${sealed.slice(0, 4)}*${sealed.slice(4)}`]) {
+    assert.throws(() => sealer.open(other, 'space/1'), refused('seal-broken'), other);
+  }
+});

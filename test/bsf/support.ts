@@ -20,7 +20,10 @@ export function seen(answer: Awaited<ReturnType<typeof send>>): string {
   return blank([String(answer.status), ...headers, answer.body.toString()].join('\n'));
 }
 
-export async function startTestBsf(options: { pki?: TestPki; config?: Record<string, unknown> } = {}) {
+/** Vectors come from the test's own process, or by SBI from the server named in `hssOverSbi`. */
+export async function startTestBsf(
+  options: { pki?: TestPki; config?: Record<string, unknown>; hssOverSbi?: { url: string; serverName: string } } = {},
+) {
   const pki = options.pki ?? makeTestPki([BSF, NAF, 'ro.test', 'sho-a.test', 'stranger.test']);
   const keyFile = join(mkdtempSync(join(tmpdir(), 'gba-bsf-')), 'key');
   writeFileSync(keyFile, systemRandom.bytes(32).toString('hex'));
@@ -40,7 +43,7 @@ export async function startTestBsf(options: { pki?: TestPki; config?: Record<str
     ub: { port: 0 },
     sbi: { port: 0 },
     tls: pki.files(BSF),
-    hss: { url: 'https://127.0.0.1:1', serverName: 'hss.sho-a.test' },
+    hss: options.hssOverSbi ?? { url: 'https://127.0.0.1:1', serverName: 'hss.sho-a.test' },
     nafs: [
       { client: NAF, hosts: [NAF, 'other.sho-a.test'] },
       { client: 'ro.test', hosts: ['ro.test'] },
@@ -51,7 +54,8 @@ export async function startTestBsf(options: { pki?: TestPki; config?: Record<str
     keyFile,
     ...options.config,
   });
-  const bsf = await startBsf(config, { clock, random: systemRandom, log, store, avSource: hss.source });
+  const source = options.hssOverSbi === undefined ? { avSource: hss.source } : {};
+  const bsf = await startBsf(config, { clock, random: systemRandom, log, store, ...source });
   const subscriber = testSubscriber();
   hss.add(subscriber.impi, subscriber.keys);
   return {

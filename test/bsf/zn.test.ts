@@ -167,6 +167,20 @@ test('the operator lists and drops the contexts of one IMPI; others may not; a r
   assert.deepEqual((await clientOf('sho-a.test').send('GET', path)).json(z.unknown()), { contexts: [] });
 });
 
+test("causes are the standard's words, bodies are application/json", async () => {
+  const causeOf = async (answer: Promise<Answer>) => (await answer).json(z.looseObject({ cause: z.string() })).cause;
+  assert.equal(await causeOf(ask(NAF, bodyFor('x', NAF))), 'CONTEXT_NOT_FOUND');
+  assert.equal(await causeOf(ask(NAF, bodyFor('x', 'ro.test'))), 'OPERATION_NOT_ALLOWED');
+  assert.equal(await causeOf(ask(NAF, {})), 'INVALID_MSG_FORMAT');
+  const body = Buffer.from(JSON.stringify(bodyFor('x', NAF)));
+  const typed = (type: string) => clientOf(NAF).send('POST', NBSP_GBA_PATH, { bytes: body, type });
+  assert.equal((await typed('text/plain')).status, 415);
+  assert.equal((await typed('application/json; charset=utf-8')).status, 404);
+});
+
+/** NfInstanceId of the NAF: what an NRF puts into `sub`. */
+const INSTANCE = '4947a69a-f61b-4bc1-b9da-47c9c5d14b64';
+
 for (const algorithm of ['HS256', 'ES256'] as const) {
   test(`with bearer tokens configured, ${algorithm}: no, forged, expired, foreign and scopeless tokens are refused`, async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -178,7 +192,10 @@ for (const algorithm of ['HS256', 'ES256'] as const) {
     );
     const guarded = await startTestBsf({
       pki: lab.pki,
-      config: { oauth: { issuer: 'nrf-1', algorithm, keyFile } },
+      config: {
+        oauth: { issuer: 'nrf-1', algorithm, keyFile },
+        nafs: [{ client: NAF, hosts: [NAF], instanceId: INSTANCE }],
+      },
     });
     const token = (changes: object = {}, alg: string = algorithm): string => {
       const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -190,10 +207,16 @@ for (const algorithm of ['HS256', 'ES256'] as const) {
           : sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' });
       return `Bearer ${signed}.${signature.toString('base64url')}`;
     };
-    const statusOf = async (authorization?: string) => {
+    const znWith = (authorization?: string) => {
       const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
-      return (await ask(NAF, bodyFor('AAAAAAAAAAAAAAAAAAAAAA==@bsf.sho-a.test', NAF), headers, guarded)).status;
+      return ask(NAF, bodyFor('AAAAAAAAAAAAAAAAAAAAAA==@bsf.sho-a.test', NAF), headers, guarded);
     };
+    const statusOf = async (authorization?: string) => (await znWith(authorization)).status;
+    const says = async (authorization?: string) => (await znWith(authorization)).headers['www-authenticate'];
+    assert.equal(await says(), 'Bearer scope="nbsp-gba"');
+    assert.equal(await says('Bearer x'), 'Bearer scope="nbsp-gba", error="invalid_token"');
+    assert.equal(await says(token({ scope: 'x' })), 'Bearer scope="nbsp-gba", error="insufficient_scope"');
+    assert.equal(await statusOf(token({ exp: 'soon' })), 401);
     assert.equal(await statusOf(), 401);
     assert.equal(await statusOf(`${token().slice(0, -4)}AAAA`), 401);
     assert.equal(await statusOf(token({}, 'none')), 401);
@@ -203,6 +226,8 @@ for (const algorithm of ['HS256', 'ES256'] as const) {
     assert.equal(await statusOf(token({ scope: 'nhss-gba-ueau' })), 403);
     assert.equal(await statusOf(token({ sub: 'ro.test' })), 403);
     assert.equal(await statusOf(token({ aud: ['GBA_BSF'] })), 404);
+    assert.equal(await statusOf(token({ sub: INSTANCE })), 404);
+    assert.equal(await statusOf(token({ sub: INSTANCE.replace('4', '5') })), 403);
     await guarded.bsf.close();
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { IMPI, K, makeCard, OP, OPC, startTestHss, type TestHss, writeKeyFile } from './support.ts';
+import { causeOf, IMPI, K, makeCard, OP, OPC, startTestHss, type TestHss, writeKeyFile } from './support.ts';
 
 let hss: TestHss;
 before(async () => {
@@ -23,7 +23,7 @@ test('a subscriber that is not whole is refused and not kept', async () => {
     'a member that nobody knows': { ...good, Amf: '0000' },
   })) {
     const answer = await hss.sho.send('PUT', hss.adminPath(), { json: body });
-    assert.deepEqual([answer.status, answer.cause()], [400, 'json-invalid'], why);
+    assert.deepEqual([answer.status, causeOf(answer)], [400, 'json-invalid'], why);
     assert.equal(answer.body.includes(K.slice(2, 20)), false, why);
   }
   assert.deepEqual(await hss.store.list('subscriber'), []);
@@ -41,7 +41,7 @@ test('a subscriber is created, seen without its keys, served, replaced, removed'
   assert.equal(makeCard().take(await hss.vector()).result, 'ok');
   for (let i = 0; i < 2; i++) assert.equal((await hss.sho.send('DELETE', hss.adminPath())).status, 204);
   const gone = await hss.ask();
-  assert.deepEqual([gone.status, gone.cause()], [404, 'USER_NOT_FOUND']);
+  assert.deepEqual([gone.status, causeOf(gone)], [404, 'USER_NOT_FOUND']);
 });
 
 test('keys at rest are sealed: no form of them is in the store', async () => {
@@ -63,7 +63,7 @@ test('a sealed key moved to another subscriber opens for nobody, and the refusal
   const put = { ...other?.value, sealedKeys: mine?.value.sealedKeys };
   await hss.store.commit([{ space: 'subscriber', key: 'other@ims.test', put }]);
   const answer = await hss.ask('other@ims.test');
-  assert.deepEqual([answer.status, answer.cause()], [500, 'UNSPECIFIED_NF_FAILURE']);
+  assert.deepEqual([answer.status, causeOf(answer)], [500, 'UNSPECIFIED_NF_FAILURE']);
   await hss.sho.send('DELETE', hss.adminPath('other@ims.test'));
 });
 

@@ -3,7 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { checkAutn, createSqnState, makeAuts } from '../../src/aka/index.ts';
 import { generateAuthDataPath, subscriberDataPath, ueIdOfImpi } from '../../src/http/index.ts';
 import { makeTestPki } from '../support/pki.ts';
-import { BSF, IMPI, K, makeCard, OP, OPC, pki, startTestHss, type TestHss } from './support.ts';
+import { BSF, causeOf, IMPI, K, makeCard, OP, OPC, pki, startTestHss, type TestHss } from './support.ts';
 
 const AV = generateAuthDataPath(ueIdOfImpi(IMPI));
 const SDM = subscriberDataPath(ueIdOfImpi(IMPI));
@@ -29,7 +29,7 @@ test('a certificate that is named for nothing gets nothing, one named for one th
   for (const client of [hss.stranger, hss.sho]) {
     for (const answer of [await client.send('POST', AV, { json: {} }), await client.send('GET', SDM)]) {
       assert.equal(answer.status, 403);
-      assert.equal(answer.cause(), 'OPERATION_NOT_ALLOWED');
+      assert.equal(causeOf(answer), 'OPERATION_NOT_ALLOWED');
     }
   }
   for (const client of [hss.stranger, hss.bsf]) {
@@ -41,7 +41,7 @@ test('a certificate that is named for nothing gets nothing, one named for one th
     ] as const) {
       const answer = await client.send(method, path, method === 'PUT' ? { json: { impi: IMPI, k: K, opc: OPC } } : {});
       assert.equal(answer.status, 403);
-      assert.equal(answer.cause(), 'forbidden');
+      assert.equal(causeOf(answer), 'forbidden');
     }
   }
   assert.equal(await hss.state(), before);
@@ -60,7 +60,7 @@ test('an identity that is not kept here is USER_NOT_FOUND, whatever it looks lik
     const data = await hss.bsf.send('GET', subscriberDataPath(ueId));
     for (const answer of [vector, data]) {
       assert.equal(answer.status, 404, ueId.slice(0, 30));
-      assert.equal(answer.cause(), 'USER_NOT_FOUND');
+      assert.equal(causeOf(answer), 'USER_NOT_FOUND');
       assert.equal(answer.headers['content-type'], 'application/problem+json');
     }
   }
@@ -68,7 +68,7 @@ test('an identity that is not kept here is USER_NOT_FOUND, whatever it looks lik
 
 test('a path that the services do not have is RESOURCE_URI_STRUCTURE_NOT_FOUND', async () => {
   const answer = await hss.bsf.send('POST', `/nhss-gba-ueau/v2/${ueIdOfImpi(IMPI)}/x`, { json: {} });
-  assert.deepEqual([answer.status, answer.cause()], [404, 'RESOURCE_URI_STRUCTURE_NOT_FOUND']);
+  assert.deepEqual([answer.status, causeOf(answer)], [404, 'RESOURCE_URI_STRUCTURE_NOT_FOUND']);
 });
 
 test('a request that is not the JSON of TS 29.562 is refused and burns no number', async () => {
@@ -82,10 +82,10 @@ test('a request that is not the JSON of TS 29.562 is refused and burns no number
     [{ authenticationScheme: 'DIGEST_HTTP' }, 'UNSPECIFIED_MSG_FAILURE'],
   ] as const) {
     const answer = await hss.ask(IMPI, json);
-    assert.deepEqual([answer.status, answer.cause()], [400, cause]);
+    assert.deepEqual([answer.status, causeOf(answer)], [400, cause]);
   }
   const broken = await hss.bsf.send('POST', AV, { bytes: Buffer.from('{"a":'), type: 'application/json' });
-  assert.deepEqual([broken.status, broken.cause()], [400, 'INVALID_MSG_FORMAT']);
+  assert.deepEqual([broken.status, causeOf(broken)], [400, 'INVALID_MSG_FORMAT']);
   assert.equal(await hss.state(), before);
 });
 
@@ -103,7 +103,7 @@ test('an AUTS that this card did not make for this RAND changes nothing', async 
   for (const [one, auts] of forgeries) {
     const resynchronizationInfo = { rand: one.toString('hex'), auts: auts.toString('hex') };
     const answer = await hss.ask(IMPI, { resynchronizationInfo });
-    assert.deepEqual([answer.status, answer.cause()], [400, 'MANDATORY_IE_INCORRECT']);
+    assert.deepEqual([answer.status, causeOf(answer)], [400, 'MANDATORY_IE_INCORRECT']);
   }
   assert.equal(await hss.state(), before);
 });

@@ -117,6 +117,10 @@ export async function startTestHss(options: { store?: Store; now?: number; confi
   };
 }
 
+/** The `cause` on the wire, as another vendor's BSF reads it. */
+export const causeOf = (answer: Answer): string =>
+  answer.json({ parse: (value) => (value as { cause: string }).cause });
+
 export type TestHss = Awaited<ReturnType<typeof startTestHss>>;
 
 /** A card with the keys of set 1 that keeps its sequence numbers. */

@@ -13,6 +13,7 @@ before(async () => {
   const listener = createRouter(
     [
       { method: 'POST', path: '/things', bodyLimit: 100, handle: (c) => ({ status: 201, json: c.json(thing) }) },
+      { method: 'POST', path: '/empty', handle: () => ({ status: 204 }) },
       { method: 'GET', path: '/things/:id', handle: (c) => ({ status: 200, json: { id: c.params['id'] } }) },
       {
         method: 'GET',
@@ -82,12 +83,51 @@ test('a body over the limit is refused, declared or not', async () => {
   assert.match(answer, /^HTTP\/1\.1 413 /);
 });
 
+test('a client that sends on after a refusal gets its answer, and the connection goes on', {
+  timeout: 5_000,
+}, async () => {
+  const chunk = `8000\r\n${'a'.repeat(0x8000)}\r\n`;
+  const answers = await new Promise<string>((resolve, reject) => {
+    let seen = '';
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write('POST /things HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+      socket.write(chunk.repeat(60));
+      socket.write('0\r\n\r\nGET /things/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    });
+    socket.on('data', (data) => {
+      seen += data.toString();
+    });
+    socket.once('close', () => resolve(seen));
+    socket.once('error', reject);
+  });
+  assert.deepEqual(answers.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 413', 'HTTP/1.1 200']);
+});
+
 test('unknown paths and methods are told apart; parameters are percent-decoded', async () => {
   assert.equal((await client.send('GET', '/nothing')).status, 404);
   assert.equal((await client.send('DELETE', '/things')).status, 405);
   assert.equal((await client.send('GET', '/things/%ZZ')).status, 404);
   const answer = await client.send('GET', '/things/a%40b%2Fc');
   assert.deepEqual(answer.json(z.unknown()), { id: 'a@b/c' });
+});
+
+test('405 says what is allowed, an absolute target is its path, 204 has no length', async () => {
+  assert.equal((await client.send('DELETE', '/things')).headers['allow'], 'POST');
+  const text = await new Promise<string>((resolve, reject) => {
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write('GET http://x.test/things/7?a HTTP/1.1\r\nHost: x\r\n\r\n');
+      socket.end('POST /empty HTTP/1.1\r\nHost: x\r\n\r\n');
+    });
+    let seen = '';
+    socket.on('data', (data) => {
+      seen += data.toString();
+    });
+    socket.once('close', () => resolve(seen));
+    socket.once('error', reject);
+  });
+  const [first = '', second = ''] = text.split('HTTP/1.1 204');
+  assert.match(first, /^HTTP\/1\.1 200[\s\S]*\{"id":"7"\}/);
+  assert.doesNotMatch(second, /content-length/i);
 });
 
 test('a peer that is not there is a retryable refusal', async () => {

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeVector } from '../../src/aka/index.ts';
 import { codeOf, SecretKey } from '../../src/base/index.ts';
 import { UA_TOKEN } from '../../src/gba/index.ts';
-import { readUnregistration } from '../../src/token/index.ts';
+import { deriveRoKeys, readUnregistration } from '../../src/token/index.ts';
 import { fill } from '../support/claims.ts';
 import {
   allOctets,
@@ -250,4 +259,77 @@ test('keys in a sealed record survive octet for octet', async () => {
   const r = SecretKey.copyOf(fill(0x5a));
   await tre.pins.keepRelease(SERIAL, r);
   assert.ok((await tre.pins.release(SERIAL))?.equals(r));
+});
+
+const roKeys = () => deriveRoKeys(SecretKey.copyOf(fill(8)), Buffer.from(SERIAL, 'hex'));
+
+test('records pinned at the same moment are all there after a restart', async () => {
+  const { tre, reopen } = await makeTre();
+  const { pins } = tre;
+  await Promise.all([
+    pins.pinTokenKeys(SERIAL, tokenKeys()),
+    pins.pinRoKeys(SERIAL, roKeys()),
+    pins.keepRelease(SERIAL, SecretKey.copyOf(fill(1))),
+    pins.keepRelease(SERIAL, SecretKey.copyOf(fill(2))),
+  ]);
+  const again = await reopen();
+  assert.ok((await again.pins.tokenKeys(SERIAL))?.ack.equals(tokenKeys().ack));
+  assert.ok((await again.pins.roKeys(SERIAL))?.relay.equals(roKeys().relay));
+  assert.ok((await again.pins.release(SERIAL))?.equals(SecretKey.copyOf(fill(2))));
+});
+
+test('what an interrupted erasure left does not come up under a new key of the same name', async () => {
+  const { tre, directory, reopen } = await makeTre();
+  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  const keyFile = join(directory, `change-${SERIAL}.key`);
+  writeFileSync(keyFile, Buffer.alloc(readFileSync(keyFile).length));
+  const again = await reopen();
+  await again.pins.pinRoKeys(SERIAL, roKeys());
+  assert.equal(await again.pins.tokenKeys(SERIAL), undefined);
+});
+
+test('a discard that a power cut stopped before the erasure still needs the new subscription', async () => {
+  const { tre, directory, reopen } = await makeTre();
+  const slots = () => readdirSync(directory).filter((name) => name.startsWith('slot-') && name.endsWith('.key'));
+  const [old = ''] = slots();
+  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  const slot = old.split('.', 1)[0] ?? '';
+  await tre.pins.writeDiscard({ serial: SERIAL, m2meId: 'm2me-0001', slot, discardedAt: START });
+  const pending = slots().find((name) => name !== old) ?? '';
+  writeFileSync(join(directory, pending), Buffer.alloc(64));
+  const again = await reopen();
+  await rejects(again.discard(SERIAL, []), 'discard-without-pending');
+  assert.equal(again.identity()?.impi, mcimA().impi);
+});
+
+test('after the point of no return nothing takes the waiting subscription away', async () => {
+  const { tre } = await makeTre();
+  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.discard(SERIAL, []);
+  await rejects(tre.dropPending(), 'discard-begun');
+  await rejects(tre.storePending(mcimA(), 'bb'.repeat(16), DIGEST), 'discard-begun');
+  await tre.storePending(mcimB({ impi: 'corrected@sho-b.test' }), SERIAL, DIGEST);
+  await tre.activate(SERIAL);
+  assert.equal(tre.identity()?.impi, 'corrected@sho-b.test');
+});
+
+test('a disk that refuses is a clear refusal', async () => {
+  const { tre, directory } = await makeTre();
+  rmSync(directory, { recursive: true });
+  await rejects(tre.pins.pinTokenKeys(SERIAL, tokenKeys()), 'tre-storage-failed');
+  await rejects(tre.storePending(mcimB(), SERIAL, DIGEST), 'tre-storage-failed');
+});
+
+test('every file of the TRE is for its owner alone', async () => {
+  const mask = process.umask(0);
+  try {
+    const { tre, directory } = await makeTre({ directory: join(mkdtempSync(join(tmpdir(), 'gba-modes-')), 'tre') });
+    await tre.storePending(mcimB(), SERIAL, DIGEST);
+    assert.equal(statSync(directory).mode & 0o777, 0o700);
+    for (const name of readdirSync(directory)) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
+  } finally {
+    process.umask(mask);
+  }
 });

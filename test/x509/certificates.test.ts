@@ -67,3 +67,11 @@ test('octets after a certificate are refused, not passed over', () => {
   assert.throws(() => readCertificate(Buffer.concat([der, Buffer.from([5, 0])])), { code: 'certificate-invalid' });
   assert.throws(() => readCertificate(Buffer.concat([der, der])), { code: 'certificate-invalid' });
 });
+
+test('a certificate whose validity is no time is refused: it would never end', () => {
+  const hex = authority.certificate.toString('hex');
+  const notAfter = Buffer.from('351230000000Z').toString('hex');
+  assert.ok(hex.includes(notAfter));
+  const endless = Buffer.from(hex.replace(notAfter, Buffer.from('359930000000Z').toString('hex')), 'hex');
+  assert.throws(() => readCertificate(endless), { code: 'certificate-invalid' });
+});

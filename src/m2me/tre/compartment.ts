@@ -1,7 +1,7 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSealer, GbaError, type Random, type Sealer, SecretKey } from '../../base/index.ts';
-import { eraseFile, readIfPresent, writeDurable } from './durable-file.ts';
+import { eraseFile, listDirectory, readIfPresent, writeDurable } from './durable-file.ts';
+import { createTurns } from './in-turn.ts';
 
 const KEY_LENGTH = 32;
 
@@ -16,7 +16,7 @@ export interface Compartment {
 }
 
 export interface Vault {
-  /** Makes the compartment, or opens it when it is there. */
+  /** Makes the compartment, or opens it when it is there. What an erasure that was cut short left of it goes first. */
   create(id: string): Promise<Compartment>;
   /** Undefined when its key is gone. */
   open(id: string): Promise<Compartment | undefined>;
@@ -26,7 +26,9 @@ export interface Vault {
   list(): Promise<string[]>;
 }
 
+/** Changes of the disk are made one at a time: two callers must not make two keys for one compartment. */
 export function createVault(directory: string, root: Sealer, random: Random): Vault {
+  const inTurn = createTurns();
   const keyFile = (id: string) => join(directory, `${id}.key`);
   const dataFile = (id: string, name: string) => join(directory, `${id}.${name}.sealed`);
   const keys = new Map<string, SecretKey>();
@@ -47,37 +49,45 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
       id,
       async read(name) {
         const sealed = await readIfPresent(dataFile(id, name));
-        return sealed === undefined ? undefined : sealer.open(sealed.toString('ascii'), `${id}/${name}`);
+        return sealed === undefined ? undefined : sealer.open(sealed.toString('latin1'), `${id}/${name}`);
       },
-      write: (name, plain) => writeDurable(dataFile(id, name), Buffer.from(sealer.seal(plain, `${id}/${name}`))),
+      async write(name, plain) {
+        const sealed = Buffer.from(sealer.seal(plain, `${id}/${name}`));
+        await inTurn(() => writeDurable(dataFile(id, name), sealed));
+      },
     };
   }
 
   async function filesOf(): Promise<{ file: string; id: string }[]> {
-    const names = (await readdir(directory)).filter((name) => /\.(key|sealed)$/.test(name));
+    const names = (await listDirectory(directory)).filter((name) => /\.(key|sealed)$/.test(name));
     return names.map((file) => ({ file, id: file.split('.', 1)[0] ?? '' }));
   }
 
+  async function eraseNow(id: string): Promise<void> {
+    await eraseFile(keyFile(id));
+    keys.get(id)?.erase();
+    keys.delete(id);
+    for (const { file } of (await filesOf()).filter((one) => one.id === id)) await eraseFile(join(directory, file));
+  }
+
+  async function createNow(id: string): Promise<Compartment> {
+    if (!/^[a-z0-9-]{1,64}$/.test(id)) throw new GbaError('tre-storage-failed', 'not a compartment id');
+    const known = await loadKey(id);
+    if (known !== undefined) return compartment(id, known);
+    await eraseNow(id);
+    const key = SecretKey.adopt(random.bytes(KEY_LENGTH));
+    await writeDurable(keyFile(id), Buffer.from(root.seal(key.bytes(), `${id}/key`)));
+    keys.set(id, key);
+    return compartment(id, key);
+  }
+
   return {
-    async create(id) {
-      if (!/^[a-z0-9-]{1,64}$/.test(id)) throw new GbaError('tre-storage-failed', 'not a compartment id');
-      const known = await loadKey(id);
-      if (known !== undefined) return compartment(id, known);
-      const key = SecretKey.adopt(random.bytes(KEY_LENGTH));
-      await writeDurable(keyFile(id), Buffer.from(root.seal(key.bytes(), `${id}/key`)));
-      keys.set(id, key);
-      return compartment(id, key);
-    },
+    create: (id) => inTurn(() => createNow(id)),
     async open(id) {
       const key = await loadKey(id);
       return key === undefined ? undefined : compartment(id, key);
     },
-    async erase(id) {
-      await eraseFile(keyFile(id));
-      keys.get(id)?.erase();
-      keys.delete(id);
-      for (const { file } of (await filesOf()).filter((one) => one.id === id)) await eraseFile(join(directory, file));
-    },
+    erase: (id) => inTurn(() => eraseNow(id)),
     async list() {
       return [...new Set((await filesOf()).map(({ id }) => id))];
     },
@@ -87,5 +97,5 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
 /** A key file with a zero in it is an erasure that a power cut interrupted: the key is gone, nothing opens any more. */
 function openKey(root: Sealer, sealed: Buffer, id: string): SecretKey | undefined {
   if (sealed.includes(0)) return undefined;
-  return root.open(sealed.toString('ascii'), `${id}/key`);
+  return root.open(sealed.toString('latin1'), `${id}/key`);
 }

@@ -63,7 +63,7 @@ export async function openSlots(directory: string, vault: Vault, root: Sealer, r
   async function load(): Promise<SlotPointers> {
     const sealed = await readIfPresent(path);
     if (sealed === undefined) return EMPTY;
-    const plain = root.open(sealed.toString('ascii'), CONTEXT);
+    const plain = root.open(sealed.toString('latin1'), CONTEXT);
     return pointerSchema.parse(JSON.parse(plain.bytes().toString('utf8')));
   }
 

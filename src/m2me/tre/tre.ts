@@ -6,6 +6,7 @@ import { type MachineGrant, machineGrant } from '../../token/index.ts';
 import type { Signer } from '../../x509/index.ts';
 import { createVault } from './compartment.ts';
 import { eraseTornFiles } from './durable-file.ts';
+import { createTurns } from './in-turn.ts';
 import { createPins, type DiscardRecord, discardDigest, type KeptSession, type Pins } from './pins.ts';
 import { type Domain, openSlots } from './slots.ts';
 import {
@@ -61,7 +62,10 @@ export interface Tre {
   nafKeys(fqdn: string, uaId: Uint8Array): Promise<NafKey[]>;
   /** What the token announced for this serial allows; undefined when nothing of it is pinned. The caller erases it. */
   grant(serial: string): Promise<MachineGrant | undefined>;
-  /** The access domain of one operator: no call through it touches another operator's slot. */
+  /**
+   * The access domain of one operator: no call through it touches another operator's slot. Filling or binding is refused
+   * with `discard-begun` once another one that waits is the only way back; `dropPending` likewise.
+   */
   domain(operator: string): Domain;
   pendingReady(serial: string): Promise<boolean>;
   /** Serial of the pending slot. */
@@ -86,14 +90,8 @@ export async function openTre(options: TreOptions): Promise<Tre> {
   const slots = await openSlots(directory, vault, options.root, options.random);
   const pins = createPins(vault);
   let identity = await loadIdentity();
-  let tail: Promise<unknown> = Promise.resolve();
-
-  /** One operation at a time: two authentications must not read the same SQN array. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = tail.then(work);
-    tail = done.catch(() => undefined);
-    return done;
-  }
+  /** Two authentications must not read the same SQN array. */
+  const inTurn = createTurns();
 
   async function loadIdentity(): Promise<Identity | undefined> {
     const slot = await slots.current();
@@ -117,16 +115,26 @@ export async function openTre(options: TreOptions): Promise<Tre> {
 
   async function recordOf(serial: string, keep: readonly { fqdn: string; uaId: Uint8Array }[]) {
     const known = await pins.discard(serial);
-    if (known !== undefined) return known;
+    if (known !== undefined && (await vault.open(known.slot)) === undefined) return known;
     if (!(await slots.pendingReady(serial))) {
       throw new GbaError('discard-without-pending', 'nothing is erased before the new subscription is complete');
     }
+    if (known !== undefined) return known;
     const slot = await slotInUse();
     await pins.keepSessions(serial, await sessionsOf(keep));
     const discardedAt = Math.floor(clock.now() / 1000) * 1000;
     const record = { serial, m2meId: options.m2meId, slot: slot.id, discardedAt };
     await pins.writeDiscard(record);
     return record;
+  }
+
+  /** From the discard record on the waiting subscription is the only way back: only a correction may take its place. */
+  async function assertMayGo(successor?: string): Promise<void> {
+    const waiting = slots.pointers().pending?.serial ?? undefined;
+    if (waiting === undefined || waiting === successor) return;
+    if ((await pins.discard(waiting)) !== undefined) {
+      throw new GbaError('discard-begun', 'the waiting subscription is the only one left');
+    }
   }
 
   async function sessionsOf(keep: readonly { fqdn: string; uaId: Uint8Array }[]): Promise<KeptSession[]> {
@@ -164,13 +172,25 @@ export async function openTre(options: TreOptions): Promise<Tre> {
     grant: grantOf,
     domain: (operator) => ({
       preload: (mcim, digest, signer) => inTurn(() => slots.preload(operator, mcim, digest, signer)),
-      storePending: (mcim, serial, digest) => inTurn(() => slots.storePending(operator, mcim, serial, digest)),
+      storePending: (mcim, serial, digest) =>
+        inTurn(async () => {
+          await assertMayGo(serial);
+          await slots.storePending(operator, mcim, serial, digest);
+        }),
       signerOfStored: (digest) => slots.signerOfStored(operator, digest),
-      bindStored: (serial, digest) => inTurn(() => slots.bindStored(operator, serial, digest)),
+      bindStored: (serial, digest) =>
+        inTurn(async () => {
+          await assertMayGo(serial);
+          return await slots.bindStored(operator, serial, digest);
+        }),
     }),
     pendingReady: (serial) => inTurn(() => slots.pendingReady(serial)),
     pendingSerial: () => slots.pointers().pending?.serial ?? undefined,
-    dropPending: () => inTurn(() => slots.dropPending()),
+    dropPending: () =>
+      inTurn(async () => {
+        await assertMayGo();
+        await slots.dropPending();
+      }),
     discard: (serial, keep) =>
       inTurn(async () => {
         const record = await recordOf(serial, keep);
