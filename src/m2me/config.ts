@@ -26,7 +26,9 @@ export const m2meConfigSchema = z.strictObject({
   initialMcim: z.string(),
   /** Subscriptions of other operators put in before any change, each in a slot of its own: package file and who signed it. */
   preloaded: z
-    .array(z.strictObject({ sho: z.string().min(1), package: z.string(), keySha256: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .array(
+      z.strictObject({ sho: z.string().min(1), package: z.string(), keySha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    )
     .default([]),
   pollMs: z.int().min(10).default(5_000),
   /** After step 8: how long the machine waits for the old operator, then for the RO, before it activates by itself. */

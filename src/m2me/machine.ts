@@ -2,12 +2,12 @@ import { GbaError, toHex } from '../base/index.ts';
 import type { FunctionDeps } from '../flow/index.ts';
 import { UA_TOKEN } from '../gba/index.ts';
 import type { PeerConfig } from '../http/index.ts';
+import { type BoundToken, decodeClaims, isNarrowed } from '../token/index.ts';
+import { type Certificate, spkiSha256 } from '../x509/index.ts';
 import type { ChangeEvent } from './change-flow.ts';
 import type { M2meConfig } from './config.ts';
 import type { Change, ChangePatch, Journal } from './journal.ts';
 import type { Links, Operator } from './links.ts';
-import { type BoundToken, decodeClaims, isNarrowed } from '../token/index.ts';
-import { type Certificate, spkiSha256 } from '../x509/index.ts';
 import type { KnownSerial } from './procedures/accept-bound-token.ts';
 import type { ContextInfo, NafKey, Tre } from './tre/index.ts';
 

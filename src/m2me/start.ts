@@ -138,7 +138,12 @@ function pemOf(files: { cert: string; key: string }): { cert: string; key: strin
 }
 
 /** A signing certificate of this operator, by the authority that all operators' certificates come from. */
-function isSignerOf(operator: string | undefined, certificate: Certificate, authority: Certificate, now: number): boolean {
+function isSignerOf(
+  operator: string | undefined,
+  certificate: Certificate,
+  authority: Certificate,
+  now: number,
+): boolean {
   if (operator === undefined || certificate.subject !== operator) return false;
   try {
     verifyChain(certificate, authority, now);

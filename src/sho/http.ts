@@ -194,7 +194,8 @@ export function uaListener({ bootstraps, lettingGo }: DeviceRoles, log: Log): Li
         path: '/ua/v1/bootstraps',
         async handle(c) {
           const { m2meId, deviceCertificate } = c.json(bootstrapSchema);
-          const device = deviceCertificate === undefined ? undefined : fromBase64(deviceCertificate, 'deviceCertificate');
+          const device =
+            deviceCertificate === undefined ? undefined : fromBase64(deviceCertificate, 'deviceCertificate');
           await bootstraps.learn(m2meId, proven(c), device);
           return { status: 204 };
         },

@@ -94,10 +94,7 @@ export function createOrders(deps: OrderDeps, work: OrderWork) {
       const json = { orderId, m2meId: record.m2meId, ...packed };
       const kind = record.state === 'correcting' ? 'redeliver' : 'deliver';
       const message = { id: `${kind}/${orderId}`, to: config.ro.id, method: 'POST', path: '/sho/v1/deliveries', json };
-      await move(entry, 'packaged', {}, [
-        enqueue(message),
-        contracts.signOp(record.m2meId, record.owner, record.impi),
-      ]);
+      await move(entry, 'packaged', {}, [enqueue(message), contracts.signOp(record.m2meId, record.owner, record.impi)]);
     } catch (error) {
       if (!(error instanceof GbaError) || error.code !== 'signing-key-retired') throw error;
       if (record.state === 'correcting') await move(entry, 'unpackable', { reason: error.code }, []);
@@ -244,7 +241,10 @@ export function createOrders(deps: OrderDeps, work: OrderWork) {
         kick();
         return;
       }
-      if (orderFlow.isFinal(state) || (outcome === 'failure' && state !== 'released' && AFTER_RELEASE.includes(state))) {
+      if (
+        orderFlow.isFinal(state) ||
+        (outcome === 'failure' && state !== 'released' && AFTER_RELEASE.includes(state))
+      ) {
         return;
       }
       if (state !== 'released')
@@ -273,7 +273,8 @@ export function createOrders(deps: OrderDeps, work: OrderWork) {
       await move(entry, event, {}, []);
       const { serial, m2meId } = entry.value;
       if (kind === 'register') step(14, config.ro.id, `${m2meId} registered`, serial);
-      else step(6, config.ro.id, kind === 'deliver' ? 'package and bound token delivered' : 'corrected package', serial);
+      else
+        step(6, config.ro.id, kind === 'deliver' ? 'package and bound token delivered' : 'corrected package', serial);
     },
 
     /** An outbox message of ours was refused for good. */

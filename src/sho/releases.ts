@@ -16,7 +16,15 @@ import type { Bootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
 import type { Contracts } from './contracts.ts';
 import { type ReleaseEvent, type ReleaseState, releaseFlow } from './flows.ts';
-import { claimsOf, findRelease, OPEN_RELEASE, openGrant, RELEASE, type ReleaseRecord, sealGrant } from './release-record.ts';
+import {
+  claimsOf,
+  findRelease,
+  OPEN_RELEASE,
+  openGrant,
+  RELEASE,
+  type ReleaseRecord,
+  sealGrant,
+} from './release-record.ts';
 
 export interface ReleaseOrder {
   m2meId: string;

@@ -119,4 +119,3 @@ function acknowledgedByR(message: Read<Acknowledgement>): boolean {
     r.erase();
   }
 }
-

@@ -108,7 +108,8 @@ const release = message<Release>(12, { serial });
 const result = message<Result>(13, {
   serial,
   packageDigest: derOctets(32),
-  outcome: derEnum(['success', 'failure']), reason: derText(64, true),
+  outcome: derEnum(['success', 'failure']),
+  reason: derText(64, true),
 });
 const returnFields = { serial, m2meId: derText(128), reason: derText(64) };
 const returned = message<Return>(20, returnFields);

@@ -89,7 +89,8 @@ export async function openToken(der: Uint8Array): Promise<OrderedToken> {
   if (isGbaToken(der)) {
     const token = readToken(der);
     // Claims that want a signature get nothing by a tag.
-    if ('device' in token.claims.bootstrap) throw new GbaError('token-signature-missing', 'these claims need signatures');
+    if ('device' in token.claims.bootstrap)
+      throw new GbaError('token-signature-missing', 'these claims need signatures');
     const { claims, claimsDer } = token;
     const narrow = async (digest: Uint8Array) => narrowToken(token, digest, claims.newSho.id);
     return { claims, claimsDer, narrow, erase: () => token.tag0.erase() };
@@ -104,7 +105,12 @@ export async function openToken(der: Uint8Array): Promise<OrderedToken> {
   };
 }
 
-async function narrowSigned({ newSho }: Claims, claimsDer: Buffer, digest: Uint8Array, signer: Signer): Promise<Buffer> {
+async function narrowSigned(
+  { newSho }: Claims,
+  claimsDer: Buffer,
+  digest: Uint8Array,
+  signer: Signer,
+): Promise<Buffer> {
   const fields = { claimsDigest: sha256(claimsDer), packageDigest: Buffer.from(digest), newShoId: newSho.id };
   return encodeDer(boundCodec, { kind: BOUND, claims: claimsDer, tag: await signNarrowing(fields, signer) });
 }

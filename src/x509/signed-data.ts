@@ -47,9 +47,9 @@ export interface VerifiedCms {
   signer: Certificate;
 }
 
-/** True for a ContentInfo (an OBJECT IDENTIFIER comes first), whatever is wrong further inside. Throws `der-invalid`. */
+/** True for a ContentInfo (an OBJECT IDENTIFIER comes first), whatever is wrong further inside. */
 export function isCms(der: Uint8Array): boolean {
-  const node = parseDer(der);
+  const { result: node } = asn1js.fromBER(new Uint8Array(der).buffer);
   return node instanceof asn1js.Sequence && node.valueBlock.value[0] instanceof asn1js.ObjectIdentifier;
 }
 

@@ -12,7 +12,9 @@ const storedSchema = z.strictObject({ id: z.string(), domain: z.string(), digest
 const pointerSchema = z.strictObject({
   current: refSchema.nullable(),
   /** `stored`: where it goes back to when the change ends without a switch. */
-  pending: refSchema.extend({ domain: z.string().default(''), stored: storedSchema.nullable().default(null) }).nullable(),
+  pending: refSchema
+    .extend({ domain: z.string().default(''), stored: storedSchema.nullable().default(null) })
+    .nullable(),
   stored: z.array(storedSchema).default([]),
 });
 
@@ -145,7 +147,11 @@ export async function openSlots(directory: string, vault: Vault, root: Sealer, r
     async dropPending() {
       const { pending, stored } = pointers;
       if (pending === null) return;
-      await save({ ...pointers, pending: null, stored: pending.stored === null ? stored : [...stored, pending.stored] });
+      await save({
+        ...pointers,
+        pending: null,
+        stored: pending.stored === null ? stored : [...stored, pending.stored],
+      });
       if (pending.stored === null) await vault.erase(pending.id);
     },
     async eraseSlot(id) {
