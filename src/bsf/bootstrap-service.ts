@@ -1,6 +1,6 @@
 import { type Clock, GbaError, type Log, type Random, type Sealer } from '../base/index.ts';
 import { isTmpi } from '../gba/index.ts';
-import type { Entry, Op, Store } from '../store/index.ts';
+import type { Store } from '../store/index.ts';
 import type { AvSource, SubscriberVector } from './av-source.ts';
 import { createOutstanding } from './outstanding.ts';
 import { createPace, type Pace } from './pace.ts';
@@ -11,14 +11,13 @@ import {
   CHALLENGES,
   type ChallengeRecord,
   CONTEXTS,
-  type ContextRecord,
   openChallengeKeys,
   SUBSCRIPTIONS,
   type SubscriptionRecord,
-  sealKs,
   TMPIS,
   type TmpiRecord,
 } from './records.ts';
+import { settle } from './settle.ts';
 
 export interface BootstrapOptions {
   name: string;
@@ -42,10 +41,6 @@ export type UbOutcome = { kind: 'challenge'; nonce: string } | { kind: 'done'; c
 
 type Watch = ReturnType<Pace['start']>;
 
-/** Contexts that one IMPI may hold; the oldest makes room (a release may be pinned to one that is not the newest). */
-const CONTEXTS_PER_IMPI = 4;
-const TMPIS_PER_IMPI = 2;
-const COMMIT_TRIES = 8;
 /** Refusals of the AV source that look, from outside, like a subscriber who fails (ub.md 9). */
 const NO_VECTOR = new Set(['user-unknown', 'user-not-allowed']);
 
@@ -126,43 +121,6 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
     return { kind: 'challenge', nonce: record.nonce };
   }
 
-  /** Stores the context and consumes the challenge in one commit; undefined when another answer was faster, or a drop. */
-  async function settle(entry: Entry<ChallengeRecord>, context: Bootstrapped): Promise<Bootstrapped | undefined> {
-    const { impi, uiccType, generation, uss } = entry.value;
-    const { btid, createdAt, keyExpiry, tmpi } = context;
-    const record: ContextRecord = {
-      v: 1,
-      impi,
-      uiccType,
-      createdAt,
-      keyExpiry,
-      ...(uss !== undefined && { uss }),
-      sealed: sealKs(sealer, btid, context.ks),
-    };
-    for (let attempt = 0; attempt < COMMIT_TRIES; attempt++) {
-      const known = await store.get<SubscriptionRecord>(SUBSCRIPTIONS, impi);
-      if ((known?.value.generation ?? 0) !== generation) return undefined;
-      const btids = [...(known?.value.btids ?? []), btid];
-      const tmpis = [...(known?.value.tmpis ?? []), ...(tmpi === undefined ? [] : [tmpi])];
-      const oldBtids = btids.splice(0, Math.max(0, btids.length - CONTEXTS_PER_IMPI));
-      const oldTmpis = tmpis.splice(0, Math.max(0, tmpis.length - TMPIS_PER_IMPI));
-      const next: SubscriptionRecord = { v: 1, generation, btids, tmpis };
-      const expiresAt = Math.max(keyExpiry, known?.expiresAt ?? 0);
-      const ops: Op[] = [
-        { space: CHALLENGES, key: entry.key, expect: entry.version, delete: true },
-        { space: CONTEXTS, key: btid, expect: 0, put: record, expiresAt: keyExpiry },
-        { space: SUBSCRIPTIONS, key: impi, expect: known?.version ?? 0, put: next, expiresAt },
-        ...oldBtids.map((key): Op => ({ space: CONTEXTS, key, delete: true })),
-        ...oldTmpis.map((key): Op => ({ space: TMPIS, key, delete: true })),
-      ];
-      if (tmpi !== undefined)
-        ops.push({ space: TMPIS, key: tmpi, put: { v: 1, impi } satisfies TmpiRecord, expiresAt });
-      if (await store.commit(ops)) return context;
-      if ((await store.get(CHALLENGES, entry.key))?.version !== entry.version) return undefined;
-    }
-    throw new GbaError('overloaded', 'too many runs of one subscriber at once', { retryable: true });
-  }
-
   async function answer(request: UbRequest & { kind: 'answer' }, watch: Watch): Promise<UbOutcome> {
     const { credentials } = request;
     const refuse = (code: string, resynced = false) => {
@@ -180,8 +138,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
       const verdict = judgeAnswer(credentials, keys.xres);
       if (verdict === 'proven') {
         const made = makeContext(rand, pending, keys, credentials, options.name, clock.now());
-        const context = await settle(entry, made);
-        made.ks.erase();
+        const context = await settle(deps, entry, made).finally(() => made.ks.erase());
         if (context === undefined) return await refuse('nonce-answered');
         outstanding.finish(pending.username);
         log.info('ub-bootstrapped', { btid: context.btid, impi: pending.impi });

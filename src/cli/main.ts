@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
 import { registerDerive } from './commands/derive.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFunctions } from './commands/function.ts';
@@ -8,14 +10,30 @@ import { registerM2meBootstrap } from './commands/m2me-bootstrap.ts';
 import { registerOwner } from './commands/owner.ts';
 import { registerToken } from './commands/token-inspect.ts';
 import { registerVectors } from './commands/vectors.ts';
-import { fail } from './fail.ts';
+import { fail, failUsage } from './fail.ts';
+
+// A reader that goes away (`gba vectors DIR | head`) has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  fail(error);
+});
+
+const packageJson = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+const { version } = z.object({ version: z.string() }).parse(JSON.parse(packageJson));
 
 const program = new Command('gba')
   .description('3GPP GBA (BSF, HSS, NAF, UE) and the authorised operator change of machines')
-  .showHelpAfterError('(gba --help shows what there is)')
+  .version(version)
   .configureHelp({ sortSubcommands: true })
-  // Subcommands copy this: usage errors come here too, and end with 2.
-  .exitOverride();
+  // With the one in function.ts: options belong to the command they follow.
+  .enablePositionalOptions()
+  // Subcommands copy both: usage errors come to us, in our form, and end with 2.
+  .configureOutput({ outputError: (text) => failUsage(text.replace(/^error: /, '')) })
+  .exitOverride()
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 refused or failed (one line on standard error says why), 2 wrong usage.',
+  );
 
 registerLab(program);
 const functions = registerFunctions(program);

@@ -7,6 +7,8 @@ const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 /** qdtext and quoted-pair of RFC 9110 5.6.4: no control characters but HTAB. */
 const QUOTED = /"((?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*)"/y;
 const BLANKS = /[ \t]*/y;
+/** Credentials of other schemes that are one word (RFC 9110 11.2). */
+const TOKEN68 = /[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)/y;
 const SEPARATORS = /[ \t]*(?:,[ \t]*)+/y;
 
 const malformed = (why: string): GbaError => new GbaError('digest-malformed', `digest header: ${why}`);
@@ -62,13 +64,17 @@ export function parseSchemes(text: string): { scheme: string; params: AuthParams
     const scheme = reader.take(TOKEN)?.[0].toLowerCase();
     if (scheme === undefined) throw malformed('no scheme');
     const blanks = reader.take(BLANKS)?.[0] ?? '';
-    if (blanks === '' && !reader.done) throw malformed('no blank after the scheme');
-    found.push({ scheme, params: readParams(reader) });
+    const alone = reader.done || reader.take(/(?=,)/y) !== undefined;
+    if (blanks === '' && !alone) throw malformed('no blank after the scheme');
+    if (!alone && reader.take(TOKEN68) !== undefined) {
+      found.push({ scheme, params: new Map() });
+      reader.take(SEPARATORS);
+    } else found.push({ scheme, params: readParams(reader) });
   }
   return found;
 }
 
-/** Parameters up to the end, or up to the next scheme (a token that no `=` follows). */
+/** Parameters up to the end, or up to the next scheme (a token that no `=` follows); none for a scheme that stands alone. */
 function readParams(reader: Reader): AuthParams {
   const params = new Map<string, string>();
   reader.take(SEPARATORS) ?? reader.take(BLANKS);
@@ -79,7 +85,6 @@ function readParams(reader: Reader): AuthParams {
     reader.take(BLANKS);
     if (reader.take(/=/y) === undefined) {
       reader.position = start;
-      if (params.size === 0) throw malformed('"=" expected');
       return params;
     }
     reader.take(BLANKS);

@@ -1,4 +1,5 @@
 import { fromHex, GbaError, type Log, toHex } from '../base/index.ts';
+import { impisOfImsi } from '../gba/index.ts';
 import {
   authenticationInfoRequestSchema,
   createRouter,
@@ -11,8 +12,6 @@ import {
 import type { HssConfig } from './config.ts';
 import { subscriberSchema } from './subscriber.ts';
 import type { Subscribers } from './subscribers.ts';
-
-const IMPI_PREFIX = 'impi-';
 
 /** Nhss_gbaUEAU and Nhss_gbaSDM (TS 29.562 A.5, A.6) and the admin API, for named client certificates only. */
 export function hssListener(subscribers: Subscribers, config: Pick<HssConfig, 'clients'>, log: Log): Listener {
@@ -35,7 +34,7 @@ function sbiRoutes(subscribers: Subscribers, av: readonly string[], log: Log): R
         if ((request.authenticationScheme ?? 'DIGEST_AKAV1_MD5') !== 'DIGEST_AKAV1_MD5') {
           throw new GbaError('scheme-unsupported', 'only DIGEST_AKAV1_MD5 is served');
         }
-        const impi = impiOf(c);
+        const impi = await impiOf(c, subscribers);
         const info = request.resynchronizationInfo;
         const vector = await subscribers.vector(
           impi,
@@ -55,7 +54,7 @@ function sbiRoutes(subscribers: Subscribers, av: readonly string[], log: Log): R
         path: `/nhss-gba-sdm/v1/:ueId/${name}`,
         async handle(c) {
           requirePeer(c.peer, av);
-          return { status: 200, json: { guss: await subscribers.guss(impiOf(c)) } };
+          return { status: 200, json: { guss: await subscribers.guss(await impiOf(c, subscribers)) } };
         },
       }),
     ),
@@ -106,9 +105,13 @@ function adminRoutes(subscribers: Subscribers, admin: readonly string[], log: Lo
   ];
 }
 
-/** The IMPI of an `impi-…` ueId; other identities of TS 29.562 are not kept here, so nobody has them. */
-function impiOf(c: RequestContext): string {
-  const ueId = c.params['ueId'] ?? '';
-  if (!ueId.startsWith(IMPI_PREFIX)) throw new GbaError('user-unknown', 'no such subscriber');
-  return ueId.slice(IMPI_PREFIX.length);
+/**
+ * The IMPI of an `impi-…` ueId, or of an `imsi-…` one when a subscriber has the IMPI made from it (TS 23.003 13.3). MSISDN
+ * and IMPU are not kept here, so nobody has them.
+ */
+async function impiOf(c: RequestContext, subscribers: Subscribers): Promise<string> {
+  const [, kind, identity = ''] = /^(impi|imsi)-(.*)$/s.exec(c.params['ueId'] ?? '') ?? [];
+  if (kind === 'impi') return identity;
+  for (const impi of kind === 'imsi' ? impisOfImsi(identity) : []) if (await subscribers.has(impi)) return impi;
+  throw new GbaError('user-unknown', 'no such subscriber');
 }

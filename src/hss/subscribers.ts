@@ -86,6 +86,9 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
 
   return {
     vector,
+    async has(impi: string): Promise<boolean> {
+      return (await store.get(SPACE, impi)) !== undefined;
+    },
     async guss(impi: string): Promise<SubscriberRecord['guss']> {
       return (await find(impi)).value.guss;
     },

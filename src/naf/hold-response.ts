@@ -50,12 +50,14 @@ export function holdResponse(res: ServerResponse, bodyless: boolean, finish: (bo
     Object.assign(res, { write, end, writeHead, flushHeaders });
     add(chunk, encoding);
     const whole = Buffer.concat(chunks);
-    const empty = bodyless || res.statusCode === 204 || res.statusCode === 304;
+    const lengthless = res.statusCode === 204 || res.statusCode === 304;
+    const empty = bodyless || lengthless;
     finish(empty ? Buffer.alloc(0) : whole);
     // The length is known now: no chunks, and so no trailers.
     res.removeHeader('transfer-encoding');
     res.removeHeader('trailer');
-    if (!empty) res.setHeader('content-length', whole.length);
+    // The answer to HEAD has the length that GET would have.
+    if (!empty || (whole.length > 0 && !lengthless)) res.setHeader('content-length', whole.length);
     const done = callbackOf(chunk, encoding, callback);
     if (done !== undefined) return res.end(whole, done);
     // Octets as latin1 text leave in one write with the headers: half the cost of a vectored write when they are few.

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { parse, stringify } from 'yaml';
 import { silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Lab, startLab } from '../../src/lab/index.ts';
 import { EXAMPLE_SCENARIO } from '../support/lab.ts';
+import { gba, run, until } from './process.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'gba-commands-'));
 let lab: Lab;
@@ -22,32 +22,6 @@ after(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-/** A command in a process of its own; `until`: text on standard output after which it gets SIGTERM. */
-function run(command: string, args: readonly string[], until?: string): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args);
-    const ended = { out: '', err: '' };
-    child.stdout.on('data', (chunk: Buffer) => {
-      ended.out += chunk.toString();
-      if (until !== undefined && ended.out.includes(until)) child.kill('SIGTERM');
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      ended.err += chunk.toString();
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => resolve({ code, ...ended }));
-  });
-}
-
-const gba = (args: readonly string[], until?: string): Promise<Ended> =>
-  run(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], until);
-
 /** The configuration that the lab wrote for a function, changed, in a file of its own. */
 function changed(name: string, change: object): string {
   const config: unknown = parse(readFileSync(join(dir, 'config', `${name}.yaml`), 'utf8'));
@@ -59,20 +33,9 @@ function changed(name: string, change: object): string {
 
 async function doctor(fn: string, path: string): Promise<{ code: number | null; failed: Map<string, string> }> {
   const { code, out } = await gba(['doctor', fn, '--config', path, '--json']);
-  const findings = out
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { what: string; ok: boolean; detail: string });
+  const { findings } = JSON.parse(out) as { findings: { what: string; ok: boolean; detail: string }[] };
   return { code, failed: new Map(findings.filter(({ ok }) => !ok).map(({ what, detail }) => [what, detail])) };
 }
-
-test('an unknown command and an unknown option end with an error and a hint, not with a start', async () => {
-  for (const args of [['nosuch'], ['lab', '--bogus'], ['bsf']]) {
-    const { code, err } = await gba(args);
-    assert.notEqual(code, 0);
-    assert.notEqual(err, '');
-  }
-});
 
 test('a wrong configuration is one line that names the file and the place of each complaint', async () => {
   const path = changed('bsf-a', { name: 'BSF.Sho-A.test', keyLifetimeSeconds: 0, extra: 1 });
@@ -107,6 +70,39 @@ test('doctor fails for a port in use and for a key that is not the one of its ce
   assert.deepEqual([...failed.keys()].sort(), ['sealing key', 'tls certificate', 'ub port']);
 });
 
+test('a configuration that is no YAML is refused with the place and without the line, which may hold a key', async () => {
+  const path = join(dir, 'no.yaml');
+  writeFileSync(path, 'name: x\nk: [465b5ce8b199b49faa5f0a2ee238a6bc\n');
+  const { code, err } = await gba(['hss', '--config', path]);
+  assert.equal(code, 1);
+  assert.match(err, /no\.yaml is neither YAML nor JSON: wrong at line \d+, column \d+\n$/);
+});
+
+test('doctor names files, folders and addresses that cannot be used, and makes none of them', async () => {
+  const nope = join(dir, 'nope.pem');
+  const listen = { address: '127.0.0.1', port: 0 };
+  const store = { driver: 'lmdb', path: join(dir, 'config', 'ro.yaml', 'x') };
+  const m2me = changed('m2me-0001', { local: listen, ca: nope, treDir: join(nope, 'tre'), initialMcim: nope, store });
+  const machine = (await doctor('m2me', m2me)).failed;
+  assert.deepEqual([...machine.keys()].sort(), ['ca certificate', 'initialMcim', 'store']);
+  assert.equal(existsSync(nope), false);
+  const [sho] = lab.plan.sho;
+  assert.ok(sho);
+  const pva = { ...sho.pva, certificate: nope };
+  const operator = (await doctor('sho', changed('sho-a', { ua: listen, sbi: listen, pva, id: 'other.test' }))).failed;
+  assert.deepEqual([...operator.keys()].sort(), ['pva certificate', 'tls certificate']);
+  assert.match(operator.get('tls certificate') ?? '', /certificate-other-name/);
+  const far = { address: '203.0.113.77', port: 18999 };
+  const hss = (await doctor('hss', changed('hss-a', { sbi: far, subscribersFile: nope }))).failed;
+  assert.deepEqual([...hss.keys()].sort(), ['sbi port', 'subscribersFile']);
+  assert.match(hss.get('sbi port') ?? '', /address-foreign/);
+  const manufacturers = (await doctor('pva', changed('pva', { m2me: listen, sbi: listen, manufacturers: [nope] })))
+    .failed;
+  assert.deepEqual([...manufacturers.keys()], [`manufacturer ${nope}`]);
+  const unreadable = await doctor('pva', nope);
+  assert.match(unreadable.failed.get('configuration') ?? '', /config-file-unreadable.*Check the path/);
+});
+
 test('doctor finds nothing wrong with what the lab wrote, but that its ports are in use', async () => {
   for (const [fn, name] of [
     ['hss', 'hss-a'],
@@ -122,7 +118,7 @@ test('doctor finds nothing wrong with what the lab wrote, but that its ports are
 test('a function runs alone from the configuration that the lab wrote, and ends with 0 on SIGTERM', async () => {
   const listen = { address: '127.0.0.1', port: 0 };
   const path = changed('hss-b', { sbi: listen, store: { driver: 'memory' } });
-  const { code, out } = await gba(['hss', '--config', path], 'up (');
+  const { code, out } = await gba(['hss', '--config', path], until('up ('));
   assert.match(out, /gba hss: up \(sbi \d+\)/);
   assert.equal(code, 0);
 });

@@ -109,7 +109,24 @@ test('a challenge needs realm and nonce, and a Digest among what is offered', ()
   }
 });
 
-// What clients in the field send.
+// What servers and clients in the field send.
+
+test('servers: a Digest stands among schemes of one word and of opaque text', () => {
+  for (const header of [
+    'Negotiate, Digest realm="r", nonce="n"',
+    'Negotiate YII/aa==, NTLM ,Digest realm="r",nonce="n"',
+    'Digest realm="r", nonce="n", Negotiate',
+    'Digest realm="r", nonce="n", NTLM TlRM=',
+  ]) {
+    assert.deepEqual(parseChallenge(header), { realm: 'r', nonce: 'n' }, header);
+  }
+});
+
+test('phones: a first request may have a qop and nothing to count with', () => {
+  const first = 'Digest username="u@r", realm="r", nonce="", uri="/", response="", qop=auth-int';
+  assert.equal(parseAuthorization(first).nonce, '');
+  assert.throws(() => parseAuthorization(first.replace('nonce=""', 'nonce="n"')), malformed);
+});
 
 test('phones: the first Ub request with empty nonce and response, an opaque and an absolute uri', () => {
   const header =

@@ -50,7 +50,10 @@ test('a certificate that is named for nothing gets nothing, one named for one th
 test('an identity that is not kept here is USER_NOT_FOUND, whatever it looks like', async () => {
   const odd = [
     ueIdOfImpi('nobody@ims.test'),
-    'imsi-001010123456789',
+    'imsi-001010123456780',
+    'imsi-0010',
+    'msisdn-491701234567',
+    IMPI,
     'impi-',
     `impi-${'x'.repeat(5_000)}`,
     'impi-a%00b',
@@ -64,6 +67,14 @@ test('an identity that is not kept here is USER_NOT_FOUND, whatever it looks lik
       assert.equal(answer.headers['content-type'], 'application/problem+json');
     }
   }
+});
+
+test('an IMSI is the subscriber whose IMPI is made from it', async () => {
+  const answer = await hss.bsf.send('POST', generateAuthDataPath(`imsi-${IMPI.split('@')[0]}`), { json: {} });
+  assert.equal(answer.json({ parse: (value) => (value as { impi: string }).impi }), IMPI);
+  const impi = '310410123456789@ims.mnc410.mcc310.3gppnetwork.org';
+  await hss.provision({ impi }, impi);
+  assert.equal((await hss.bsf.send('GET', subscriberDataPath('imsi-310410123456789'))).status, 200);
 });
 
 test('a path that the services do not have is RESOURCE_URI_STRUCTURE_NOT_FOUND', async () => {

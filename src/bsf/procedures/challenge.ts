@@ -1,15 +1,11 @@
 import { GbaError, type Random, type Sealer, toHex } from '../../base/index.ts';
+import { makeAkaNonce } from '../../digest/index.ts';
 import { autnStar, flipRes } from '../../gba/index.ts';
 import type { SubscriberVector } from '../av-source.ts';
 import { type ChallengeRecord, sealChallengeKeys } from '../records.ts';
 
 const RAND = 16;
 const AUTN = 16;
-
-/** nonce = base64(RAND || AUTN) (RFC 3310 3.2). */
-export function nonceOf(rand: Uint8Array, autn: Uint8Array): string {
-  return Buffer.concat([rand, autn]).toString('base64');
-}
 
 /** RAND (hex) of a nonce that could be one of ours; undefined for any other text. */
 export function randOfNonce(nonce: string): string | undefined {
@@ -45,7 +41,7 @@ export function makeChallenge(
   }
   const inCard = vector.uiccType === 'GBA_U';
   const rand = toHex(vector.rand);
-  const nonce = nonceOf(vector.rand, inCard ? autnStar(vector.autn, vector.ik) : vector.autn);
+  const nonce = makeAkaNonce(vector.rand, inCard ? autnStar(vector.autn, vector.ik) : vector.autn);
   const xres = inCard ? flipRes(vector.xres) : vector.xres;
   const sealed = sealChallengeKeys(sealer, rand, xres, vector.ck, vector.ik);
   for (const secret of [xres, vector.xres, vector.ck, vector.ik]) secret.fill(0);

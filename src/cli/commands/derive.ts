@@ -22,10 +22,11 @@ export function registerDerive(program: Command): void {
     .command('derive')
     .description('derive AKA and GBA values from K to Ks_NAF (JSON in, JSON out)')
     .argument('[file]', 'JSON input; standard input when absent or "-"')
+    .option('--json', 'on one line')
     .addHelpText('after', HELP)
-    .action((file: string | undefined) => {
+    .action((file: string | undefined, options: { json?: true }) => {
       const derived = deriveChain(parse(readInput(file)));
-      process.stdout.write(`${JSON.stringify(derived, null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(derived, null, options.json ? 0 : 2)}\n`);
     });
 }
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { createLog, systemClock, systemRandom } from '../../base/index.ts';
-import { fail } from '../fail.ts';
 import { FUNCTIONS, type FunctionCommand } from '../functions.ts';
+import { logLevelOption } from '../options.ts';
+import { closeOnSignal } from '../stopping.ts';
 
 /** `gba hss|bsf|naf|sho|ro|pva|m2me --config FILE`; returns the commands so that others can hang theirs below. */
 export function registerFunctions(program: Command): { m2me: Command } {
@@ -10,20 +11,30 @@ export function registerFunctions(program: Command): { m2me: Command } {
 }
 
 function register(program: Command, fn: FunctionCommand): Command {
-  return program
-    .command(fn.name)
-    .description(`start ${fn.title}`)
-    .option('--config <file>', 'YAML or JSON; `gba lab` writes working ones under its folder')
-    .option('--log-level <level>', 'info, warn, error', 'info')
-    .action(async (options: { config?: string; logLevel: string }, command: Command) => {
-      if (options.config === undefined) return command.help({ error: true });
-      const log = createLog({ level: options.logLevel, name: fn.name });
-      const running = await fn.start(options.config, { clock: systemClock, random: systemRandom, log });
-      // The handlers first: whoever reads "up" may end us at once.
-      const stop = () => void running.close().then(() => process.exit(0), fail);
-      process.once('SIGINT', stop);
-      process.once('SIGTERM', stop);
-      const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
-      process.stdout.write(`gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it\n`);
-    });
+  return (
+    program
+      .command(fn.name)
+      .description(`start ${fn.title}`)
+      // Else this command would take --json from the subcommands below it.
+      .enablePositionalOptions()
+      .option('--config <file>', 'required: YAML or JSON; `gba lab` writes working ones under its folder')
+      .addOption(logLevelOption('info'))
+      .option('--json', 'the line that says it is up as JSON')
+      .addHelpText('after', '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0.')
+      .action(async (options: { config?: string; logLevel: string; json?: true }, command: Command) => {
+        // Not a required option of commander's: subcommands would need it too.
+        if (options.config === undefined)
+          return command.error("error: required option '--config <file>' not specified");
+        const log = createLog({ level: options.logLevel, name: fn.name });
+        const running = await fn.start(options.config, { clock: systemClock, random: systemRandom, log });
+        // The handlers first: whoever reads "up" may end us at once.
+        closeOnSignal(async () => {
+          await running.close();
+          return 0;
+        });
+        const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
+        const text = `gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it`;
+        process.stdout.write(`${options.json ? JSON.stringify({ function: fn.name, ports: running.ports }) : text}\n`);
+      })
+  );
 }

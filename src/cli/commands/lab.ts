@@ -1,39 +1,48 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Command } from 'commander';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
-import { createLog, GbaError, systemClock, systemRandom } from '../../base/index.ts';
+import { codeOf, createLog, GbaError, messageOf, systemClock, systemRandom } from '../../base/index.ts';
 import type { StepEvent } from '../../flow/index.ts';
 import { readTextFile } from '../../http/index.ts';
 import {
   ATTACKS,
+  type Attack,
   createOwner,
   type Lab,
   missingSteps,
-  openOwnerJournal,
-  ownerJournalFile,
   parseScenario,
   runAttack,
   startLab,
   stepLine,
   summaryLine,
 } from '../../lab/index.ts';
+import { openLabFolder } from '../lab-folder.ts';
+import { logLevelOption, parseSeconds } from '../options.ts';
+import { closeOnSignal } from '../stopping.ts';
 
 interface LabCommandOptions {
   dir: string;
   file: string;
   once?: boolean;
   json?: boolean;
-  attack?: string;
+  attack?: Attack;
   listAttacks?: boolean;
-  timeout: string;
+  /** Milliseconds. */
+  timeout: number;
   logLevel: string;
 }
 
-const EXAMPLE = new URL('../../../examples/operator-change.yaml', import.meta.url).pathname;
-/** A folder is only ever emptied when this file says that a lab made it. */
-const MARK = '.gba-lab';
+const EXAMPLE = fileURLToPath(new URL('../../../examples/operator-change.yaml', import.meta.url));
+const HELP = `
+The folder of --dir keeps everything: an interrupted change goes on from there, and when it has ended the next start begins
+afresh. Under it stand config/ (one file for each function, to run it alone) and pki/ (certificates and keys).
+
+Examples:
+  gba lab --once
+  gba lab --attack package-swapped`;
 
 export function registerLab(program: Command): void {
   program
@@ -43,15 +52,22 @@ export function registerLab(program: Command): void {
     .option('--dir <folder>', 'where state, certificates and configurations are kept', '.gba-lab')
     .option('--once', 'exit 0 or 1 when the change has ended')
     .option('--json', 'one JSON object a line instead of text')
-    .option('--attack <name>', 'run one attack against the running system and show the refusal')
+    .option('--attack <name>', 'run one attack against the running system and show the refusal', parseAttack)
     .option('--list-attacks', 'the names of the attacks')
-    .option('--timeout <seconds>', 'how long a change may take', '60')
-    .option('--log-level <level>', 'info, warn, error', 'error')
+    .option('--timeout <seconds>', 'how long a change may take', parseSeconds, 60_000)
+    .addOption(logLevelOption('error'))
+    .addHelpText('after', HELP)
     .action(runLab);
 }
 
+function parseAttack(name: string): Attack {
+  const attack = ATTACKS.find((one) => one.name === name);
+  if (attack === undefined) throw new InvalidArgumentError('--list-attacks names them.');
+  return attack;
+}
+
 async function runLab(options: LabCommandOptions): Promise<void> {
-  const say = (text: string, json: object): void => {
+  const say: Say = (text, json) => {
     process.stdout.write(`${options.json === true ? JSON.stringify(json) : text}\n`);
   };
   if (options.listAttacks === true) {
@@ -59,71 +75,101 @@ async function runLab(options: LabCommandOptions): Promise<void> {
       say(`${name.padEnd(40)} ${title} (${expect})`, { name, title, expect });
     return;
   }
-  const attack = options.attack === undefined ? undefined : ATTACKS.find((one) => one.name === options.attack);
-  if (options.attack !== undefined && attack === undefined) {
-    throw new GbaError('attack-unknown', `no attack '${options.attack}'; --list-attacks names them`);
-  }
-  const dir = attack === undefined ? openFolder(options.dir, say) : mkdtempSync(join(tmpdir(), 'gba-attack-'));
-  const startedAt = systemClock.now();
-  const events: StepEvent[] = [];
-  const lab = await startLab({
-    dir,
-    scenario: { ...parseScenario(readTextFile(options.file)), ...(attack === undefined ? {} : { basePort: 0 }) },
-    clock: systemClock,
-    random: systemRandom,
-    log: createLog({ level: options.logLevel, name: 'lab' }),
-    onStep(event) {
-      events.push(event);
-      const ms = systemClock.now() - startedAt;
-      say(stepLine(event, ms), { ms, ...event });
-    },
-  });
-  process.once('SIGINT', () => void lab.close().then(() => process.exit(130)));
-  process.once('SIGTERM', () => void lab.close().then(() => process.exit(143)));
+  await (options.attack === undefined ? runChange(options, say) : runOneAttack(options, options.attack, say));
+}
 
-  if (attack !== undefined) {
+async function runOneAttack(options: LabCommandOptions, attack: Attack, say: Say): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'gba-attack-'));
+  try {
+    const { lab } = await start(options, dir, say, 0);
     const result = await runAttack(lab, attack);
     const fine = result.refused && result.stateEqual && result.got === result.expected;
     const state = result.stateEqual ? 'state before and after is equal' : 'STATE CHANGED';
     const verdict = fine ? pc.green('refused') : pc.red('NOT AS IT SHOULD BE');
     say(`${attack.title}: ${verdict} with ${result.got} (expected ${result.expected}); ${state}`, result);
     await lab.close();
+    process.exitCode = fine ? 0 : 1;
+  } finally {
     rmSync(dir, { recursive: true, force: true });
-    process.exit(fine ? 0 : 1);
   }
-  const fine = await changeAll(lab, events, Number(options.timeout) * 1000, say);
+  process.exit();
+}
+
+async function runChange(options: LabCommandOptions, say: Say): Promise<void> {
+  const folder = await openLabFolder(options.dir);
+  if (folder.afresh) {
+    say(`the change kept in ${options.dir} had ended: starting afresh`, { event: 'afresh', dir: options.dir });
+  }
+  const { lab, events } = await start(options, resolve(options.dir), say);
+  let fine: boolean | undefined;
+  const stopping = closeOnSignal(async (signal) => {
+    if (fine === undefined) say('interrupted: the change goes on at the next start', { event: 'interrupted' });
+    await lab.close();
+    await folder.release();
+    if (fine === undefined) return signal === 'SIGINT' ? 130 : 143;
+    return fine ? 0 : 1;
+  });
+  try {
+    fine = await changeAll(lab, events, options, say);
+  } catch (error) {
+    // Closing takes the parties from under the change: that is no failure of it.
+    if (stopping.begun) return;
+    throw error;
+  }
   if (options.once === true) {
     await lab.close();
+    await folder.release();
     process.exit(fine ? 0 : 1);
   }
   showDoors(lab, say);
 }
 
-type Say = (text: string, json: object) => void;
-
-/** The lab's folder; what a finished change left is cleared, an unfinished one goes on. */
-function openFolder(dir: string, say: Say): string {
-  if (existsSync(join(dir, MARK)) && openOwnerJournal(ownerJournalFile(dir)).allDone()) {
-    rmSync(dir, { recursive: true });
-    say(`the change kept in ${dir} had ended: starting afresh`, { event: 'afresh', dir });
+async function start(options: LabCommandOptions, dir: string, say: Say, basePort?: number) {
+  const startedAt = systemClock.now();
+  const events: StepEvent[] = [];
+  const scenario = parseScenario(readTextFile(options.file));
+  try {
+    const lab = await startLab({
+      dir,
+      scenario: { ...scenario, ...(basePort === undefined ? {} : { basePort }) },
+      clock: systemClock,
+      random: systemRandom,
+      log: createLog({ level: options.logLevel, name: 'lab' }),
+      onStep(event) {
+        events.push(event);
+        const ms = systemClock.now() - startedAt;
+        say(stepLine(event, ms), { ms, ...event });
+      },
+    });
+    return { lab, events };
+  } catch (cause) {
+    if (codeOf(cause) !== 'listen-failed') throw cause;
+    const advice = 'another lab or something else uses the port: stop it, or set another basePort in a file for --file';
+    throw new GbaError('listen-failed', `${messageOf(cause)}: ${advice}`, { cause });
   }
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  writeFileSync(join(dir, MARK), 'made by gba lab; emptied when its change has ended\n');
-  return dir;
 }
 
-async function changeAll(lab: Lab, events: readonly StepEvent[], timeoutMs: number, say: Say): Promise<boolean> {
+type Say = (text: string, json: object) => void;
+
+async function changeAll(
+  lab: Lab,
+  events: readonly StepEvent[],
+  { timeout, dir }: LabCommandOptions,
+  say: Say,
+): Promise<boolean> {
   const owner = await createOwner(lab);
   const resumed = lab.plan.m2me.some(({ id }) => owner.journal.of(id).serial !== undefined);
   if (resumed) say('an unfinished change goes on', { event: 'resumed' });
   try {
-    const results = await Promise.all(lab.plan.m2me.map(({ id }) => owner.change(id, timeoutMs)));
+    const results = await Promise.all(lab.plan.m2me.map(({ id }) => owner.change(id, timeout)));
     for (const result of results) {
       say(result.state === 'done' ? pc.green(summaryLine(result)) : pc.red(summaryLine(result)), result);
     }
     const missing = resumed ? [] : missingSteps(events);
     if (missing.length > 0) say(pc.red(`steps not seen: ${missing.join(', ')}`), { missing });
-    return missing.length === 0 && results.every((result) => result.state === 'done');
+    const done = results.every((result) => result.state === 'done');
+    if (!done) say(`the next start goes on with it; to begin afresh, delete ${dir}`, { event: 'kept', dir });
+    return missing.length === 0 && done;
   } finally {
     owner.close();
   }

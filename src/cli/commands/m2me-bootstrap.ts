@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { fromHex, toBase64 } from '../../base/index.ts';
 import { UA_HTTP_DIGEST, uaIdOfCipherSuite } from '../../gba/index.ts';
 import { createMachineClient } from '../../lab/index.ts';
+import { parseHex } from '../options.ts';
 
 interface BootstrapOptions {
   url: string;
@@ -18,7 +19,11 @@ export function registerM2meBootstrap(m2me: Command): void {
     .description('LAB ONLY: let a machine bootstrap now, and show B-TID and the Ks_NAF of one NAF (needs revealKeys)')
     .option('--url <url>', "the machine's local interface", 'http://127.0.0.1:18095')
     .option('--naf <fqdn>', 'the NAF whose key is shown')
-    .option('--ua-id <hex>', 'Ua security protocol identifier, 5 octets (default: HTTP Digest, 0100000002)')
+    .option(
+      '--ua-id <hex>',
+      'Ua security protocol identifier, 5 octets (default: HTTP Digest, 0100000002)',
+      parseHex(5),
+    )
     .option('--suite <name>', 'instead of --ua-id: TLS cipher suite of the connection to the NAF')
     .option('--page <url>', 'the page that the printed curl command reads', 'http://127.0.0.1:18080/')
     .option('--json', 'JSON instead of text')

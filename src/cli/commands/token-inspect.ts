@@ -12,7 +12,7 @@ and tags are not checked: only the two who share the key can. tag0 and r are nev
 
 Examples:
   gba token inspect token.der
-  gba owner release ... --json | jq -r .token | gba token inspect -`;
+  gba token inspect --json - < token.der`;
 
 /** `gba token inspect`: a token or message in clear text. */
 export function registerToken(program: Command): void {

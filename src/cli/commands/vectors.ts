@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { GbaError } from '../../base/index.ts';
 import { runVectorFile, VECTOR_KINDS, type Verdict } from '../vectors/index.ts';
 
@@ -25,9 +25,7 @@ export function registerVectors(program: Command): void {
     .addHelpText('after', HELP)
     .action((path: string, options: { json?: true; kind?: string[] }) => {
       const kinds = options.kind === undefined ? undefined : new Set(options.kind);
-      const verdicts = filesOf(path).flatMap((file) =>
-        runVectorFile(basename(file), readFileSync(file, 'utf8'), kinds),
-      );
+      const verdicts = filesOf(path).flatMap((file) => runVectorFile(basename(file), readVectorFile(file), kinds));
       const totals = { cases: verdicts.length, pass: 0, fail: 0, unsupported: 0 };
       for (const verdict of verdicts) {
         totals[verdict.status] += 1;
@@ -48,7 +46,7 @@ function lineOf({ status, file, kind, id, reason }: Verdict): string {
 
 function collect(kind: string, before: string[] = []): string[] {
   if (!VECTOR_KINDS.includes(kind)) {
-    throw new GbaError('vector-kind-unknown', `unknown kind ${kind}; known: ${VECTOR_KINDS.join(', ')}`);
+    throw new InvalidArgumentError(`Known: ${VECTOR_KINDS.join(', ')}.`);
   }
   return [...before, kind];
 }
@@ -57,8 +55,16 @@ function filesOf(path: string): string[] {
   const info = statSync(path, { throwIfNoEntry: false });
   if (info === undefined) throw new GbaError('vector-file-missing', `no such file or folder: ${path}`);
   if (!info.isDirectory()) return [path];
-  return readdirSync(path)
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map((name) => join(path, name));
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.name.endsWith('.json') && !entry.isDirectory())
+    .map((entry) => join(path, entry.name))
+    .sort();
+}
+
+function readVectorFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new GbaError('input-unreadable', `cannot read ${path}`, { cause });
+  }
 }

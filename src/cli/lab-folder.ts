@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GbaError } from '../base/index.ts';
+import { openOwnerJournal, ownerJournalFile } from '../lab/index.ts';
+
+/** Only a folder with this file is ever emptied: it says that a lab made the folder. */
+const MARK = '.gba-lab';
+
+export interface LabFolder {
+  /** What an ended change had left was cleared. */
+  afresh: boolean;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the folder for one lab: makes it, clears it when its change has ended, leaves an unfinished one to go on. Throws
+ * `lab-folder-foreign` for a folder with other things in it, `lab-running` while another lab is there.
+ */
+export async function openLabFolder(dir: string): Promise<LabFolder> {
+  const before = contents(dir);
+  if (before === undefined || (before.length > 0 && !before.includes(MARK))) {
+    throw new GbaError('lab-folder-foreign', `${dir} is not empty and no lab made it: name another with --dir`);
+  }
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const lock = await takeLock(dir);
+  const afresh = before.includes(MARK) && openOwnerJournal(ownerJournalFile(dir)).allDone();
+  if (afresh) {
+    for (const name of before) if (name !== MARK) rmSync(join(dir, name), { recursive: true });
+  }
+  writeFileSync(join(dir, MARK), 'made by gba lab; emptied when its change has ended\n');
+  return { afresh, release: () => new Promise((resolve) => lock.close(() => resolve())) };
+}
+
+/** Names in the folder, none when there is no folder yet; undefined for what is no folder. */
+function contents(dir: string): string[] | undefined {
+  const info = statSync(dir, { throwIfNoEntry: false });
+  if (info === undefined) return [];
+  return info.isDirectory() ? readdirSync(dir) : undefined;
+}
+
+/** A listening socket: unlike a file with a process id it cannot outlive its process, whatever ends that. */
+async function takeLock(dir: string): Promise<Server> {
+  const id = createHash('sha256').update(realpathSync(dir)).digest('hex').slice(0, 20);
+  const path = process.platform === 'win32' ? `\\\\.\\pipe\\gba-lab-${id}` : join(tmpdir(), `gba-lab-${id}.lock`);
+  const free = await listenOn(path);
+  if (free !== undefined) return free;
+  if (!(await isAnswered(path))) {
+    // A killed lab left it.
+    rmSync(path, { force: true });
+    const taken = await listenOn(path);
+    if (taken !== undefined) return taken;
+  }
+  throw new GbaError('lab-running', `a lab is running in ${dir}: stop it, or name another folder with --dir`);
+}
+
+function listenOn(path: string): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => resolve(undefined));
+    server.listen(path, () => resolve(server.unref()));
+  });
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
