@@ -61,7 +61,7 @@ export async function createOwner(lab: Lab): Promise<Owner> {
   const oldSho = operator(NAMES.oldSho);
   const newSho = operator(NAMES.newSho);
   const journal = openOwnerJournal(ownerJournalFile(lab.options.dir));
-  const { clock, onStep } = lab.options;
+  const { clock, onStep, wallClock = clock } = lab.options;
   let lastNumber = 0;
 
   const machineClient = (m2meId: string) => {
@@ -83,7 +83,7 @@ export async function createOwner(lab: Lab): Promise<Owner> {
           'conflict',
           'overloaded',
         ].includes(codeOf(error));
-        if (!passing || clock.now() > until) throw error;
+        if (!passing || wallClock.now() > until) throw error;
         await delay(LOOK_MS);
       }
     }
@@ -148,14 +148,14 @@ export async function createOwner(lab: Lab): Promise<Owner> {
       const { token } = journal.of(m2meId);
       if (token === undefined) throw new GbaError('nothing-ordered', `no change of ${m2meId} was ordered`);
       const instruction = await signInstruction(signer, fromBase64(token), nextNumber(), 'cancel');
-      const { state } = await instruct(m2meId, clock.now() + timeoutMs, instruction);
+      const { state } = await instruct(m2meId, wallClock.now() + timeoutMs, instruction);
       journal.note(m2meId, { done: true });
       return { state };
     },
     async change(m2meId, timeoutMs, wish = {}) {
-      const startedAt = clock.now();
+      const startedAt = wallClock.now();
       const until = startedAt + timeoutMs;
-      const passed = () => clock.now() - startedAt;
+      const passed = () => wallClock.now() - startedAt;
       await orders(m2meId, until, wish);
       const machine = machineClient(m2meId);
       try {
@@ -178,7 +178,7 @@ export async function createOwner(lab: Lab): Promise<Owner> {
             const result = { m2meId, state: 'active' as const, operator: now, bootstrappedAt: bsf, reason };
             return { ...result, ms: passed() };
           }
-          if (clock.now() > until) {
+          if (wallClock.now() > until) {
             const reason = `machine ${change?.state ?? 'idle'}, order ${order.state}`;
             return { m2meId, state: 'stuck', reason, ms: passed() };
           }

@@ -3,6 +3,7 @@ import { createOutbox, type FunctionDeps } from '../flow/index.ts';
 import { listen, loadSealingKey, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import { type Certificate, loadSigner, readCertificate, verifyChain } from '../x509/index.ts';
+import { ALWAYS_UP, type Carrier } from './carrier.ts';
 import { commission } from './commission.ts';
 import type { M2meConfig } from './config.ts';
 import { instruct } from './instruct.ts';
@@ -26,7 +27,7 @@ export interface RunningM2me {
 }
 
 /** Starts a machine: opens its TRE and journal, finishes what a power cut left, serves its owner, and polls. */
-export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise<RunningM2me> {
+export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carrier?: Carrier }): Promise<RunningM2me> {
   const { clock, random } = deps;
   const log = deps.log.child({ m2me: config.id });
   const store = deps.store ?? (await openStore(config.store, clock));
@@ -54,6 +55,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise
     known: [config.sho, config.ro, config.pva],
     tre,
     bootstrap: runUb,
+    carrier: deps.carrier ?? ALWAYS_UP,
     clock,
     random,
   });
