@@ -60,7 +60,10 @@ function listenOn(path: string): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy());
     server.once('error', () => resolve(undefined));
-    server.listen(path, () => resolve(server.unref()));
+    server.listen(path, () => {
+      process.once('exit', () => rmSync(path, { force: true }));
+      resolve(server.unref());
+    });
   });
 }
 

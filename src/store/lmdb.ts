@@ -7,18 +7,34 @@ import { applyOp, compareKeys, expectationsHold, isKey, isLive, prepareOps, type
 /** One ordered database; a record's key is [space, key]. */
 type Key = [string, string];
 
+/**
+ * A transaction ends when it is on the disk, so that nobody, in another process either, reads what a power cut could take
+ * back. Batching by event turn would leave a promise of its own behind, whose failure on a full disk ends the process;
+ * commits of one moment share a flush without it.
+ */
+const DURABLE = { overlappingSync: false, eventTurnBatching: false } as const;
+
 /** The default store: an LMDB environment in a folder. Several processes of one machine may share it. */
 export function openLmdbStore(path: string, clock: Clock): Store {
   let db: Database<Stored, Key>;
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    db = open<Stored, Key>({ path, noSubdir: false, encoding: 'msgpack', noMemInit: false, overlappingSync: true });
+    db = open<Stored, Key>({ path, noSubdir: false, encoding: 'msgpack', noMemInit: false, ...DURABLE });
   } catch (cause) {
     throw new GbaError('store-unavailable', `cannot open the store in ${path}`, { cause });
   }
   const live = (space: string, key: string, now: number): Stored | undefined => {
     const stored = db.get([space, key]);
     return isLive(stored, now) ? stored : undefined;
+  };
+  const transact = async <T>(work: () => T): Promise<T> => {
+    try {
+      return await db.transaction(work);
+    } catch (cause) {
+      // The library tells the reason by a promise that nobody else waits for.
+      if (cause instanceof Error && 'commitError' in cause) Promise.resolve(cause.commitError).catch(() => undefined);
+      throw new GbaError('store-unavailable', 'the store cannot be written', { cause, retryable: true });
+    }
   };
 
   return {
@@ -45,7 +61,7 @@ export function openLmdbStore(path: string, clock: Clock): Store {
       const now = clock.now();
       // Encoded first: an exception inside would leave the writes before it in the transaction.
       const writes = prepareOps(ops);
-      const done = await db.transaction(() => {
+      return await transact(() => {
         if (!expectationsHold(writes, (op) => live(op.space, op.key, now)?.version ?? 0)) return false;
         for (const op of writes) {
           const next = applyOp(op, live(op.space, op.key, now));
@@ -54,10 +70,6 @@ export function openLmdbStore(path: string, clock: Clock): Store {
         }
         return true;
       });
-      // Committed is not yet on the disk: with overlapping sync the flush follows, shared by all commits of a moment.
-      // A refused commit waits as well: what it lost against is on the disk before the loser acts on it.
-      await db.flushed;
-      return done;
     },
     async sweep() {
       const now = clock.now();
@@ -65,7 +77,7 @@ export function openLmdbStore(path: string, clock: Clock): Store {
       for (const { key, value } of db.getRange({})) {
         if (!isLive(value, now)) dead.push(key);
       }
-      return await db.transaction(() => {
+      return await transact(() => {
         let removed = 0;
         for (const key of dead) {
           // It may have been written again since the scan.

@@ -78,6 +78,33 @@ test('an unknown kind, mode, algorithm or field, and a repeated id, fail and are
   );
 });
 
+test('an algorithm that this version lacks is not supported, whatever fields it has, not a wrong value', () => {
+  const tuak = { algorithm: 'tuak', akaAlgorithm: 'tuak', k: '00'.repeat(32), topc: '00'.repeat(32), macBits: 64 };
+  for (const kind of ['aka', 'digest-aka']) {
+    const verdict = only(fileOf(kind, [{ id: 'a', in: tuak, out: { xres: '00' } }]));
+    assert.deepEqual([verdict.status, verdict.reason], ['unsupported', 'not supported: algorithm tuak'], kind);
+  }
+});
+
+test('a card that is not described is a fresh one', () => {
+  const { usim: _usim, ...bare } = chain('chain-001') as { [key: string]: Json };
+  assert.equal(only(fileOf('gba-chain', [bare])).status, 'pass');
+});
+
+test('every value that a refused run or its retry gives counts too', () => {
+  const whole = chain('chain-013');
+  const { ck, ik } = (whole as { expect: { ck: string; ik: string } }).expect;
+  const more = changed(whole, ['expect', 'ks'], () => `${ck}${ik}`);
+  assert.equal(only(fileOf('gba-chain', [more])).status, 'pass');
+  for (const field of ['ks', 'btid', 'tmpi']) {
+    const wrong = changed(whole, ['expect', field], () => (field === 'ks' ? '00'.repeat(32) : 'x@y'));
+    assert.match(only(fileOf('gba-chain', [wrong])).reason ?? '', new RegExp(`^${field}: expected`));
+  }
+  const digest = (chain('chain-001') as { expect: { digest: Json } }).expect.digest;
+  const verdict = only(fileOf('gba-chain', [changed(whole, ['expect', 'retry', 'digest'], () => digest)]));
+  assert.match(verdict.reason ?? '', /retry\.digest\.response: expected/);
+});
+
 for (const id of ['chain-001', 'chain-006', 'chain-010', 'chain-011', 'chain-013', 'chain-014']) {
   test(`every expected value of ${id} counts: with any one of them changed the case fails`, () => {
     const whole = chain(id);

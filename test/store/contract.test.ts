@@ -242,3 +242,20 @@ test('lmdb: what a killed process had committed is there, what it had refused is
 test('lmdb: a folder that cannot be made is a clear refusal', () => {
   assert.throws(() => openLmdbStore('/dev/null/store', settable(1)), { code: 'store-unavailable' });
 });
+
+test('lmdb: a disk that takes no more is a typed refusal; the process lives and what was there stays', () => {
+  const path = mkdtempSync(join(tmpdir(), 'gba-store-'));
+  const script = `
+    import { openLmdbStore } from ${JSON.stringify(new URL('../../src/store/index.ts', import.meta.url).href)};
+    const store = openLmdbStore(${JSON.stringify(path)}, { now: () => 1 });
+    const put = (key, value) => store.commit([{ space: 's', key, put: value }]);
+    await put('small', 1);
+    const big = await put('big', 'x'.repeat(4_000_000)).then(() => 'written', (error) => error.code);
+    await put('small', 2);
+    await new Promise((resolve) => setImmediate(resolve));
+    console.log(big, (await store.list('s')).map(({ key, value }) => key + value).join());`;
+  const node = `exec '${process.execPath}' --import tsx --input-type=module -e "$1"`;
+  const run = spawnSync('sh', ['-c', `trap '' XFSZ; ulimit -f 2000; ${node}`, 'sh', script]);
+  rmSync(path, { recursive: true });
+  assert.equal(run.stdout.toString(), 'store-unavailable small2\n', run.stderr.toString());
+});

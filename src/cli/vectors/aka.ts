@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { checkAutn, kcFromCkIk, makeAuts, makeVector, openAuts, sresFromRes } from '../../aka/index.ts';
 import { hex, hexKey, read } from './fields.ts';
 import type { KindRunner } from './kind.ts';
-import { akaSource } from './source.ts';
+import { akaSource, checkAlgorithm } from './source.ts';
 
 const keys = { algorithm: z.string(), k: hexKey(16), opc: hexKey(16).optional(), rand: hex(16) };
 const head = { id: z.string(), note: z.string().optional() };
@@ -16,10 +16,12 @@ const autsSchema = z.strictObject({
   in: z.strictObject({ ...keys, sqnMs: hex(6) }),
   out: z.strictObject({ auts: hex(14) }),
 });
+const headSchema = z.object({ in: z.object({ algorithm: z.string() }) });
 const outSchema = z.object({ out: z.object({ auts: z.unknown() }) });
 
 /** Vectors with AUTN, or AUTS, both ways: made, and checked as the other side does (TS 33.102 6.3). */
 export const runAka: KindRunner = (vector, comparison) => {
+  checkAlgorithm(headSchema.safeParse(vector).data?.in.algorithm);
   const resynchronisation = outSchema.safeParse(vector);
   if (resynchronisation.success && resynchronisation.data.out.auts !== undefined) {
     const { in: given, out } = read(autsSchema, vector);

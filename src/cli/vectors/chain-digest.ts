@@ -37,14 +37,15 @@ export function checkUbDigest(name: string, digest: UbDigest, known: Known, comp
 
 /** The 200 answer: `rspauth` over its body, and the B-TID inside (TS 24.109 A.3, C.1). */
 export function checkUbAnswer(
+  name: string,
   digest: UbDigest & { body200: string; rspauth: string },
   btid: string,
   comparison: Comparison,
 ): void {
   const { body200, rspauth, ...input } = digest;
   const body = Buffer.from(body200, 'utf8');
-  comparison.text('digest.rspauth', computeRspauth({ ...input, body }), rspauth);
-  comparison.text('digest.body200', parseBootstrappingInfo(body).btid, btid);
+  comparison.text(`${name}.rspauth`, computeRspauth({ ...input, body }), rspauth);
+  comparison.text(`${name}.body200`, parseBootstrappingInfo(body).btid, btid);
 }
 
 function pick({

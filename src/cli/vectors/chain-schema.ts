@@ -38,6 +38,12 @@ const run = {
   nafs: z.array(naf).optional(),
 };
 
+/** A run that the card answers goes to its end: the Ub answer and the 200. */
+const accepted = {
+  ...run,
+  digest: z.strictObject({ ...ubDigest.shape, body200: z.string(), rspauth: z.string() }).optional(),
+};
+
 /** `gba-chain` in the modes gba_me and gba_u. */
 export const chainSchema = z.strictObject({
   id: z.string(),
@@ -59,18 +65,19 @@ export const chainSchema = z.strictObject({
     sqn: hex(6).optional(),
     serverData: hex().optional(),
   }),
-  usim: z.strictObject({
-    indBits: z.int().min(0).max(16),
-    delta: z.int().min(0),
-    ageLimit: z.int().min(0).nullable(),
-    seqs: z.record(z.string().regex(/^\d+$/), z.int().min(0)),
-  }),
+  usim: z
+    .strictObject({
+      indBits: z.int().min(0).max(16),
+      delta: z.int().min(0),
+      ageLimit: z.int().min(0).nullable(),
+      seqs: z.record(z.string().regex(/^\d+$/), z.int().min(0)),
+    })
+    .default({ indBits: 5, delta: 2 ** 28, ageLimit: null, seqs: {} }),
   challenge: z.strictObject({ autn: hex(16), nonce: z.string() }).optional(),
   expect: z.discriminatedUnion('result', [
     z.strictObject({
       result: z.literal('ok'),
-      ...run,
-      digest: z.strictObject({ ...ubDigest.shape, body200: z.string(), rspauth: z.string() }).optional(),
+      ...accepted,
     }),
     z.strictObject({ result: z.literal('mac-failure') }),
     z.strictObject({
@@ -80,13 +87,14 @@ export const chainSchema = z.strictObject({
       autsBase64: z.string(),
       sqnMs: hex(6),
       syncDigest: ubDigest.optional(),
-      retry: z.strictObject({ ...run, rand: hex(16), sqn: hex(6) }).optional(),
+      retry: z.strictObject({ ...accepted, rand: hex(16), sqn: hex(6) }).optional(),
     }),
   ]),
 });
 
 export type Chain = z.infer<typeof chainSchema>;
 export type ChainRun = z.infer<z.ZodObject<typeof run>>;
+export type AcceptedRun = z.infer<z.ZodObject<typeof accepted>>;
 export type ChainNaf = z.infer<typeof naf>;
 export type UbDigest = z.infer<typeof ubDigest>;
 /** The head that decides whether this version computes a chain at all. */

@@ -15,21 +15,19 @@ import { akaPassword, makeAkaNonce, parseAkaNonce } from '../../digest/index.ts'
 import { autnStar, deriveTmpi, flipRes, ksFrom, makeBtid } from '../../gba/index.ts';
 import { checkUbAnswer, checkUbDigest } from './chain-digest.ts';
 import { checkNafs } from './chain-nafs.ts';
-import { type Chain, type ChainRun, chainHeadSchema, chainSchema } from './chain-schema.ts';
+import { type AcceptedRun, type Chain, type ChainRun, chainHeadSchema, chainSchema } from './chain-schema.ts';
 import type { Comparison } from './comparison.ts';
 import { read } from './fields.ts';
 import { type KindRunner, notSupported } from './kind.ts';
-import { akaSource } from './source.ts';
+import { akaSource, checkAlgorithm } from './source.ts';
 
 const OTHER_MODES = ['2g', 'gba_digest'];
-const OTHER_ALGORITHMS = ['tuak'];
 
 /** From the subscriber's key to Ks_NAF, network and card (TS 33.220 4.5.2, 5.3.2; TS 24.109 annex A). */
 export const runChain: KindRunner = (vector, comparison) => {
   const head = read(chainHeadSchema, vector);
   if (OTHER_MODES.includes(head.mode)) throw notSupported(`mode ${head.mode}`);
-  const algorithm = head.subscriber.algorithm ?? '';
-  if (OTHER_ALGORITHMS.includes(algorithm)) throw notSupported(`algorithm ${algorithm}`);
+  checkAlgorithm(head.subscriber.algorithm);
   const chain = read(chainSchema, vector);
   const source = akaSource(chain.subscriber, comparison);
   const card = createCard(chain);
@@ -43,6 +41,8 @@ interface NetworkRun {
   sqn: Buffer;
   nonce: string;
   ubRes: Buffer;
+  ck: Buffer;
+  ik: Buffer;
 }
 
 /** What HSS and BSF make: vector, and for GBA_U the AUTN* and RES that the card's side of the line sees. */
@@ -68,7 +68,7 @@ function checkNetwork(
   comparison.octets('ck', ck, expect.ck);
   comparison.octets('ik', ik, expect.ik);
   comparison.text('nonce', nonce, expect.nonce);
-  return { ...challenge, nonce, ubRes };
+  return { rand: challenge.rand, sqn: challenge.sqn, nonce, ubRes, ck, ik };
 }
 
 /** What follows from a run that the card accepts: Ks, the identifiers and the NAF keys, from the card's own CK and IK. */
@@ -101,15 +101,28 @@ function checkAccepted(
     comparison.text('result', result.result, expect.result);
     return;
   }
-  const res = chain.mode === 'gba_u' ? flipRes(result.res) : result.res;
-  comparison.octets('res', res, run.ubRes);
   comparison.holds(!checkSqn(result.next, run.sqn).ok, 'usim: the same SQN is accepted again');
-  checkKeys(chain, expect, run.rand, result, comparison);
-  if (expect.digest === undefined) return;
-  const password = akaPassword(expect.digest.algorithm, { res, ck: result.ck, ik: result.ik });
-  const known = { username: chain.subscriber.impi, realm: chain.network.bsf, nonce: run.nonce, password };
-  checkUbDigest('digest', expect.digest, known, comparison);
-  checkUbAnswer(expect.digest, makeBtid(run.rand, chain.network.bsf), comparison);
+  checkAnswer('', chain, expect, run, result, comparison);
+}
+
+/** What follows when the card accepts; `at` is where in `expect` the values stand. */
+function checkAnswer(
+  at: string,
+  chain: Chain,
+  { digest, ...expect }: AcceptedRun,
+  run: NetworkRun,
+  card: Extract<UsimResult, { result: 'ok' }>,
+  comparison: Comparison,
+): void {
+  const res = chain.mode === 'gba_u' ? flipRes(card.res) : card.res;
+  comparison.octets('res', res, run.ubRes);
+  checkKeys(chain, expect, run.rand, card, comparison);
+  if (digest === undefined) return;
+  const { subscriber, network } = chain;
+  const password = akaPassword(digest.algorithm, { res, ck: card.ck, ik: card.ik });
+  const known = { username: subscriber.impi, realm: network.bsf, nonce: run.nonce, password };
+  checkUbDigest(`${at}digest`, digest, known, comparison);
+  checkUbAnswer(`${at}digest`, digest, makeBtid(run.rand, network.bsf), comparison);
 }
 
 function checkSyncFailure(
@@ -125,6 +138,8 @@ function checkSyncFailure(
     comparison.text('result', result.result, expect.result);
     return;
   }
+  // The card keeps its CK and IK to itself, but the network knows them.
+  checkKeys(chain, expect, run.rand, run, comparison);
   comparison.octets('auts', result.auts, expect.auts);
   comparison.text('autsBase64', result.auts.toString('base64'), expect.autsBase64);
   const opened = openAuts(source, run.rand, result.auts);
@@ -144,7 +159,7 @@ function checkSyncFailure(
   comparison.holds(jump === 1, 'retry.sqn: not just above SQN_MS');
   const retry = checkNetwork(chain, source, expect.retry, expect.retry, comparison);
   const second = answer(chain, source, card, retry.nonce);
-  if (second.result === 'ok') checkKeys(chain, expect.retry, retry.rand, second, comparison);
+  if (second.result === 'ok') checkAnswer('retry.', chain, expect.retry, retry, second, comparison);
   else comparison.text('retry.result', second.result, 'ok');
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../../digest/index.ts';
 import { hex, hexKey, read } from './fields.ts';
 import { type KindRunner, notSupported } from './kind.ts';
-import { akaSource } from './source.ts';
+import { akaSource, checkAlgorithm } from './source.ts';
 
 const head = { id: z.string(), note: z.string().optional() };
 const common = {
@@ -45,6 +45,8 @@ const akaSchema = z.strictObject({
   out: z.strictObject({ response: z.string() }),
 });
 
+const akaHeadSchema = z.object({ in: z.object({ akaAlgorithm: z.string() }) });
+
 type Common = z.infer<z.ZodObject<typeof common>>;
 
 /** HTTP Digest with a text password (RFC 7616). */
@@ -58,6 +60,7 @@ export const runHttpDigest: KindRunner = (vector, comparison) => {
 
 /** Digest AKA from K to the response (RFC 3310, RFC 4169). */
 export const runDigestAka: KindRunner = (vector, comparison) => {
+  checkAlgorithm(akaHeadSchema.safeParse(vector).data?.in.akaAlgorithm);
   const { in: given, out } = read(akaSchema, vector);
   const source = akaSource({ ...given, algorithm: given.akaAlgorithm }, comparison);
   const { autn, xres, ck, ik } = makeVector(source, given.rand, given.sqn, given.amf);

@@ -12,14 +12,21 @@ interface SubscriberKeys {
   resBits?: number | undefined;
 }
 
+const COMPUTED: readonly string[] = ['milenage', 'xor'];
+
+/** To be asked before the fields are read: other algorithms have other fields. Throws `not-supported`. */
+export function checkAlgorithm(algorithm: string | undefined): void {
+  if (algorithm !== undefined && !COMPUTED.includes(algorithm)) throw notSupported(`algorithm ${algorithm}`);
+}
+
 /** The algorithm of a vector with its keys; an OPc that does not come from the OP beside it is a difference. */
 export function akaSource(keys: SubscriberKeys, comparison: Comparison): AkaSource {
+  checkAlgorithm(keys.algorithm);
   if (keys.algorithm === 'xor') {
     const bits = keys.resBits ?? 128;
     if (bits % 8 !== 0) throw new GbaError('vector-invalid', 'resBits: expected whole octets');
     return createXor(keys.k, bits / 8);
   }
-  if (keys.algorithm !== 'milenage') throw notSupported(`algorithm ${keys.algorithm}`);
   const fromOp = keys.op === undefined ? undefined : opcFromOp(keys.k, keys.op);
   const opc = fromOp ?? keys.opc;
   if (opc === undefined) throw new GbaError('vector-invalid', 'op or opc missing');
