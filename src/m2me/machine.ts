@@ -51,7 +51,7 @@ export function showStep(
   what: string,
   details: { to?: string; serial?: string; keyId?: string } = {},
 ): void {
-  const key = `${step} ${details.serial ?? ''} ${details.keyId ?? ''}`;
+  const key = `${step} ${what} ${details.serial ?? ''} ${details.keyId ?? ''}`;
   if (machine.shown.has(key)) return;
   machine.shown.add(key);
   machine.onStep?.({ step, party: machine.config.id, what, ...details });
