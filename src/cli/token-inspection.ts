@@ -5,6 +5,7 @@ import {
   type Claims,
   decodeClaims,
   readAcknowledgement,
+  readAnnouncement,
   readBoundToken,
   readInstruction,
   readQuote,
@@ -12,6 +13,7 @@ import {
   readRelease,
   readResult,
   readReturn,
+  readSignedToken,
   readToken,
   readUnregistration,
   readValidation,
@@ -38,7 +40,7 @@ function showClaims(claims: Claims, now: number): Shown {
   return {
     version: claims.version,
     serial: toHex(claims.serial),
-    bootstrap: 'btid' in bootstrap ? { btid: bootstrap.btid } : { blinded: toHex(bootstrap.blinded) },
+    bootstrap: showBootstrap(bootstrap),
     m2meId: claims.m2meId,
     newSho: { id: newSho.id, keyHashes: newSho.keyHashes.map(toHex) },
     roId: claims.roId,
@@ -48,6 +50,11 @@ function showClaims(claims: Claims, now: number): Shown {
     validity,
     releaseLock: toHex(claims.releaseLock),
   };
+}
+
+function showBootstrap(bootstrap: Claims['bootstrap']): Shown {
+  if ('btid' in bootstrap) return { btid: bootstrap.btid };
+  return 'device' in bootstrap ? { device: toHex(bootstrap.device) } : { blinded: toHex(bootstrap.blinded) };
 }
 
 const showSigner = ({ subject, spkiSha256 }: Certificate): Shown => ({ subject, spkiSha256 });
@@ -60,17 +67,26 @@ const TAGGED: readonly Inspector[] = [
     const fields = { claims: showClaims(claims, now), claimsSha256: sha256(claimsDer) };
     return { kind: 'token', fields: { ...fields, tag0: { present: true, fingerprint: tag0.id() } } };
   },
-  (der, now) => {
-    const { claims, claimsDer, tag1 } = readBoundToken(der);
-    const fields = { claims: showClaims(claims, now), claimsSha256: sha256(claimsDer), tag1: toHex(tag1) };
-    return { kind: 'bound token', fields };
+  async (der, now) => {
+    const { claims, claimsDer, binding } = await readBoundToken(der);
+    const fields = { claims: showClaims(claims, now), claimsSha256: sha256(claimsDer) };
+    if ('tag1' in binding) return { kind: 'bound token', fields: { ...fields, tag1: toHex(binding.tag1) } };
+    const { packageDigest, newShoId, signer } = binding.narrowing;
+    const narrowing = { packageDigest: toHex(packageDigest), newShoId, signer: showSigner(signer) };
+    return { kind: 'bound token (signed)', fields: { ...fields, narrowing } };
+  },
+  async (der, now) => {
+    const { claims, claimsDer, device, operator } = await readSignedToken(der);
+    const fields = { claims: showClaims(claims, now), claimsSha256: sha256(claimsDer), device: showSigner(device) };
+    const countersigner = operator === undefined ? {} : { operator: showSigner(operator) };
+    return { kind: 'token (signed)', fields: { ...fields, ...countersigner } };
   },
   (der, now) => ({
     kind: 'claims',
     fields: { claims: showClaims(decodeClaims(der), now), claimsSha256: sha256(der) },
   }),
-  (der) => {
-    const { serial, m2meId, discardedAt, discardRecord } = readUnregistration(der);
+  async (der) => {
+    const { serial, m2meId, discardedAt, discardRecord } = await readUnregistration(der);
     const fields = { serial: toHex(serial), m2meId, discardedAt: iso(discardedAt) };
     return { kind: 'unregistration (step 9)', fields: { ...fields, discardRecord: toHex(discardRecord) } };
   },
@@ -84,20 +100,22 @@ const TAGGED: readonly Inspector[] = [
   },
   (der) => ({ kind: 'release (step 12)', fields: { serial: toHex(readRelease(der).serial) } }),
   (der) => {
-    const { serial, outcome, reason } = readResult(der);
-    return { kind: 'result (step 13)', fields: { serial: toHex(serial), outcome, reason } };
+    const { serial, packageDigest, outcome, reason } = readResult(der);
+    const about = { serial: toHex(serial), packageDigest: toHex(packageDigest) };
+    return { kind: 'result (step 13)', fields: { ...about, outcome, reason } };
   },
-  (der) => {
-    const { serial, m2meId, reason } = readReturn(der);
+  async (der) => {
+    const { serial, m2meId, reason } = await readReturn(der);
     return { kind: 'return', fields: { serial: toHex(serial), m2meId, reason } };
   },
 ];
 
 const SIGNED: readonly Inspector[] = [
   async (der, now) => {
-    const { m2meId, number, kind, claimsDer, signer } = await readInstruction(der);
+    const { m2meId, number, kind, announced, signer } = await readInstruction(der);
+    const { claims, claimsDer } = await readAnnouncement(announced);
     const fields = { m2meId, number, kind, signer: showSigner(signer), claimsSha256: sha256(claimsDer) };
-    return { kind: 'instruction (step 2)', fields: { ...fields, claims: showClaims(decodeClaims(claimsDer), now) } };
+    return { kind: 'instruction (step 2)', fields: { ...fields, claims: showClaims(claims, now) } };
   },
   async (der) => {
     const { m2meId, nonce, orderId, measurements, treCertificate, signer } = await readQuote(der);

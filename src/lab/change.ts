@@ -5,7 +5,13 @@ import { loadTls, readTextFile } from '../http/index.ts';
 import { loadSigner, type Signer } from '../x509/index.ts';
 import type { Lab } from './lab.ts';
 import { bsfOf, NAMES } from './names.ts';
-import { createMachineClient, createOperatorClient, serialOf, signInstruction } from './owner-client.ts';
+import {
+  createMachineClient,
+  createOperatorClient,
+  signInstruction,
+  signingRequest,
+  type Variant,
+} from './owner-client.ts';
 import { type OwnerJournal, openOwnerJournal } from './owner-journal.ts';
 
 /** How often the owner looks how far its machine is, milliseconds: soon at first, then ever more seldom. */
@@ -14,7 +20,8 @@ const LONGEST_LOOK_MS = 300;
 
 export interface ChangeResult {
   m2meId: string;
-  state: 'done' | 'refused' | 'stuck';
+  /** `active`: the machine works with the new operator; somebody who is silent has not heard of it. */
+  state: 'done' | 'active' | 'refused' | 'stuck';
   operator?: string;
   /** BSF that answered the machine's bootstrapping after the change. */
   bootstrappedAt?: string;
@@ -22,11 +29,21 @@ export interface ChangeResult {
   ms: number;
 }
 
+export interface ChangeWish {
+  variant?: Variant;
+  /** The machine holds the new subscription already. */
+  bothPresent?: boolean;
+  /** A party that will stay silent: the change ends well when the machine works with the new operator, whatever it still owes. */
+  silent?: string;
+}
+
 export interface Owner {
   journal: OwnerJournal;
   signer: Signer;
   /** Owner's part of one change, from the order of the release to the new operator; goes on where it stopped. */
-  change(m2meId: string, timeoutMs: number): Promise<ChangeResult>;
+  change(m2meId: string, timeoutMs: number, wish?: ChangeWish): Promise<ChangeResult>;
+  /** Asks the machine to give the token back; `returned`, or it throws `too-late`. */
+  cancel(m2meId: string, timeoutMs: number): Promise<{ state: string }>;
   close(): void;
 }
 
@@ -44,7 +61,8 @@ export async function createOwner(lab: Lab): Promise<Owner> {
   const oldSho = operator(NAMES.oldSho);
   const newSho = operator(NAMES.newSho);
   const journal = openOwnerJournal(ownerJournalFile(lab.options.dir));
-  const { clock, onStep } = lab.options;
+  const { clock, onStep, wallClock = clock } = lab.options;
+  let lastNumber = 0;
 
   const machineClient = (m2meId: string) => {
     const local = lab.plan.m2me.find((one) => one.id === m2meId)?.local;
@@ -58,40 +76,66 @@ export async function createOwner(lab: Lab): Promise<Owner> {
       try {
         return await work();
       } catch (error) {
-        const passing = ['bootstrap-missing', 'peer-unreachable', 'conflict', 'overloaded'].includes(codeOf(error));
-        if (!passing || clock.now() > until) throw error;
+        const passing = [
+          'bootstrap-missing',
+          'device-certificate-missing',
+          'peer-unreachable',
+          'conflict',
+          'overloaded',
+        ].includes(codeOf(error));
+        if (!passing || wallClock.now() > until) throw error;
         await delay(LOOK_MS);
       }
     }
   }
 
-  async function orders(m2meId: string, until: number): Promise<void> {
-    if (journal.of(m2meId).token === undefined) {
-      const keys = await patiently(until, () => newSho.signingKeys());
-      const wish = { m2meId, newSho: keys, roId: NAMES.ro };
-      const { serial, token } = await patiently(until, () => oldSho.release(wish));
-      journal.note(m2meId, { serial, token: token.toString('base64') });
+  /** Numbers rise with time, so that a later instruction always wins, also one in the same millisecond. */
+  function nextNumber(): number {
+    lastNumber = Math.max(clock.now(), lastNumber + 1);
+    return lastNumber;
+  }
+
+  async function instruct(m2meId: string, until: number, instruction: Uint8Array) {
+    const machine = machineClient(m2meId);
+    try {
+      return await patiently(until, () => machine.instruct(instruction));
+    } finally {
+      machine.close();
     }
+  }
+
+  /** Step 0: the token, which in the signed variant takes the machine's signature first. */
+  async function release(m2meId: string, until: number, variant: Variant): Promise<void> {
+    const keys = await patiently(until, () => newSho.signingKeys());
+    const wish = { m2meId, newSho: keys, roId: NAMES.ro, variant };
+    const composed = await patiently(until, () => oldSho.release(wish));
+    let { token } = composed;
+    if (token === undefined) {
+      const request = await signingRequest(signer, m2meId, composed.claims, nextNumber());
+      const { signature = '' } = await instruct(m2meId, until, request);
+      token = (await patiently(until, () => oldSho.consent(composed.serial, fromBase64(signature)))).token;
+    }
+    if (token === undefined) throw new GbaError('token-missing', 'the old operator gave no token');
+    journal.note(m2meId, { serial: composed.serial, token: token.toString('base64') });
+  }
+
+  async function orders(m2meId: string, until: number, { variant = 'gba', bothPresent = false }: ChangeWish) {
+    if (journal.of(m2meId).token === undefined) await release(m2meId, until, variant);
     const token = fromBase64(journal.of(m2meId).token ?? '');
     if (journal.of(m2meId).orderId === undefined) {
-      const wish = { m2meId, roId: NAMES.ro, pvaId: NAMES.pva, token };
+      const wish = { m2meId, roId: NAMES.ro, pvaId: NAMES.pva, token, ...(bothPresent ? { bothPresent } : {}) };
       journal.note(m2meId, { orderId: await patiently(until, () => newSho.order(wish)) });
     }
     if (journal.of(m2meId).instruction === undefined) {
-      // Numbers rise with time, so that a later instruction always wins.
-      const instruction = await signInstruction(signer, token, clock.now());
-      journal.note(m2meId, { serial: serialOf(token), instruction: instruction.toString('base64') });
+      const instruction = await signInstruction(signer, token, nextNumber());
+      journal.note(m2meId, { instruction: instruction.toString('base64') });
     }
     if (journal.of(m2meId).instructed !== true) {
-      const machine = machineClient(m2meId);
-      const instruction = fromBase64(journal.of(m2meId).instruction ?? '');
       try {
-        await patiently(until, () => machine.instruct(instruction));
+        await instruct(m2meId, until, fromBase64(journal.of(m2meId).instruction ?? ''));
       } catch (error) {
         // It had arrived before a crash took the answer away.
         if (codeOf(error) !== 'instruction-replayed') throw error;
-      } finally {
-        machine.close();
       }
       journal.note(m2meId, { instructed: true });
     }
@@ -100,11 +144,19 @@ export async function createOwner(lab: Lab): Promise<Owner> {
   return {
     journal,
     signer,
-    async change(m2meId, timeoutMs) {
-      const startedAt = clock.now();
+    async cancel(m2meId, timeoutMs) {
+      const { token } = journal.of(m2meId);
+      if (token === undefined) throw new GbaError('nothing-ordered', `no change of ${m2meId} was ordered`);
+      const instruction = await signInstruction(signer, fromBase64(token), nextNumber(), 'cancel');
+      const { state } = await instruct(m2meId, wallClock.now() + timeoutMs, instruction);
+      journal.note(m2meId, { done: true });
+      return { state };
+    },
+    async change(m2meId, timeoutMs, wish = {}) {
+      const startedAt = wallClock.now();
       const until = startedAt + timeoutMs;
-      const passed = () => clock.now() - startedAt;
-      await orders(m2meId, until);
+      const passed = () => wallClock.now() - startedAt;
+      await orders(m2meId, until, wish);
       const machine = machineClient(m2meId);
       try {
         for (let wait = LOOK_MS; ; wait = Math.min(wait * 1.4, LONGEST_LOOK_MS)) {
@@ -120,7 +172,13 @@ export async function createOwner(lab: Lab): Promise<Owner> {
             onStep?.({ step: 0, party: m2meId, to: bsf, what: 'bootstrapped with the new operator' });
             return { m2meId, state: 'done', operator: now, bootstrappedAt: bsf, ms: passed() };
           }
-          if (clock.now() > until) {
+          if (wish.silent !== undefined && change?.state.startsWith('active-owing-') && now === NAMES.newSho) {
+            const { bsf } = await patiently(until, () => machine.bootstrap());
+            const reason = `${wish.silent} is silent; the machine goes on saying what it owes`;
+            const result = { m2meId, state: 'active' as const, operator: now, bootstrappedAt: bsf, reason };
+            return { ...result, ms: passed() };
+          }
+          if (wallClock.now() > until) {
             const reason = `machine ${change?.state ?? 'idle'}, order ${order.state}`;
             return { m2meId, state: 'stuck', reason, ms: passed() };
           }

@@ -3,7 +3,7 @@ import type { Clock, Log, Random } from '../base/index.ts';
 import { startBsf } from '../bsf/index.ts';
 import type { FunctionDeps, StepEvent } from '../flow/index.ts';
 import { startHss } from '../hss/index.ts';
-import { type RunningM2me, startM2me } from '../m2me/index.ts';
+import { type Carrier, type RunningM2me, startM2me } from '../m2me/index.ts';
 import { startPva } from '../pva/index.ts';
 import { startRo } from '../ro/index.ts';
 import { startSho } from '../sho/index.ts';
@@ -11,6 +11,7 @@ import { openStore, type Store, type StoreConfig } from '../store/index.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
 import { type LabPlan, planLab, writeConfigs } from './plan.ts';
+import { preloadMachines } from './preload.ts';
 import type { Scenario } from './scenario.ts';
 
 export interface LabOptions {
@@ -20,6 +21,11 @@ export interface LabOptions {
   random: Random;
   log: Log;
   driver?: 'lmdb' | 'memory';
+  /** Measures patience and durations, when `clock` may jump. */
+  wallClock?: Clock;
+  carrier?: Carrier;
+  /** The new subscription is put into every machine before its change. */
+  bothPresent?: boolean;
   onStep?: (event: StepEvent) => void;
   wrap?: FunctionDeps['wrap'];
 }
@@ -70,8 +76,13 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       running.set(config.id, await startSho(config, await depsOf(config.id, config.store)));
     running.set(plan.ro.id, await startRo(plan.ro, await depsOf(plan.ro.id, plan.ro.store)));
     running.set(plan.pva.id, await startPva(plan.pva, await depsOf(plan.pva.id, plan.pva.store)));
+    if (options.bothPresent === true) {
+      plan.m2me = await preloadMachines(plan, pki, dir);
+      writeConfigs(dir, plan);
+    }
     for (const config of plan.m2me) {
-      const machine = await startM2me(config, await depsOf(config.id, config.store));
+      const deps = await depsOf(config.id, config.store);
+      const machine = await startM2me(config, { ...deps, ...(options.carrier && { carrier: options.carrier }) });
       machines.set(config.id, machine);
       running.set(config.id, machine);
     }

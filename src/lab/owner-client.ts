@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { fromBase64, fromHex, GbaError } from '../base/index.ts';
 import { type ClientOptions, createClient, type HttpClient } from '../http/index.ts';
-import { makeInstruction, readToken } from '../token/index.ts';
+import { announcementOf, makeInstruction, openToken, orderFormOf } from '../token/index.ts';
 import type { Signer } from '../x509/index.ts';
 
 const signingKeysSchema = z.looseObject({ id: z.string(), keyHashes: z.array(z.string()).min(1).max(4) });
-const releaseSchema = z.looseObject({ serial: z.string(), token: z.string() });
+const releaseSchema = z.looseObject({ serial: z.string(), claims: z.string(), token: z.string().optional() });
 const orderSchema = z.looseObject({ orderId: z.string() });
 const orderStateSchema = z.looseObject({ orderId: z.string(), state: z.string(), reason: z.string().optional() });
 const releaseStateSchema = z.looseObject({ state: z.string() });
-const instructionSchema = z.looseObject({ number: z.number(), state: z.string() });
+const instructionSchema = z.looseObject({ number: z.number(), state: z.string(), signature: z.string().optional() });
 const statusSchema = z.looseObject({
   m2meId: z.string(),
   impi: z.string().optional(),
@@ -39,15 +39,21 @@ export type BootstrapReport = z.infer<typeof bootstrapSchema>;
 export interface Release {
   /** Hexadecimal. */
   serial: string;
-  /** The token with tag0: a secret between the operators, the owner and the machine. */
-  token: Buffer;
+  /** DER of the claims: what the machine signs when there is no token yet (signed variant). */
+  claims: Buffer;
+  /** A secret between the operators, the owner and the machine. */
+  token?: Buffer;
 }
+
+/** How the machine is shown the old SHO's consent. */
+export type Variant = 'gba' | 'signed';
 
 export interface ReleaseWish {
   m2meId: string;
   newSho: { id: string; keyHashes: string[] };
   roId: string;
   validitySeconds?: number;
+  variant?: Variant;
 }
 
 export interface OrderWish {
@@ -55,6 +61,8 @@ export interface OrderWish {
   roId: string;
   pvaId: string;
   token: Uint8Array;
+  /** The machine holds the new subscription already. */
+  bothPresent?: boolean;
 }
 
 /** An operator as its customers, the machines' owners, see it. Refusals throw the operator's own code. */
@@ -62,6 +70,10 @@ export interface OperatorClient {
   /** SHA-256 of the keys that sign this operator's packages: what a release must name. */
   signingKeys(): Promise<{ id: string; keyHashes: string[] }>;
   release(wish: ReleaseWish): Promise<Release>;
+  /** Signed variant: the machine's signature, for the countersigned token. */
+  consent(serial: string, signature: Uint8Array): Promise<Release>;
+  /** Asks the old SHO to ask the machine for the token back. */
+  recall(serial: string): Promise<{ state: string }>;
   releaseState(serial: string): Promise<{ state: string }>;
   order(wish: OrderWish): Promise<string>;
   orderState(orderId: string): Promise<OrderStatus>;
@@ -76,14 +88,23 @@ export function createOperatorClient(options: ClientOptions): OperatorClient {
       return { id, keyHashes };
     },
     async release(wish) {
-      const { serial, token } = (await client.call('POST', '/owner/v1/releases', { json: wish })).json(releaseSchema);
-      return { serial, token: fromBase64(token, 'token') };
+      return releaseOf((await client.call('POST', '/owner/v1/releases', { json: wish })).json(releaseSchema));
+    },
+    async consent(serial, signature) {
+      const json = { signature: Buffer.from(signature).toString('base64') };
+      return releaseOf(
+        (await client.call('POST', `/owner/v1/releases/${serial}/consent`, { json })).json(releaseSchema),
+      );
+    },
+    async recall(serial) {
+      return (await client.call('POST', `/owner/v1/releases/${serial}/recall`)).json(releaseStateSchema);
     },
     async releaseState(serial) {
       return (await client.call('GET', `/owner/v1/releases/${serial}`)).json(releaseStateSchema);
     },
     async order({ token, ...wish }) {
-      const json = { ...wish, algorithms: ['milenage'], token: Buffer.from(token).toString('base64') };
+      const form = orderFormOf(token).toString('base64');
+      const json = { ...wish, algorithms: ['milenage'], token: form };
       return (await client.call('POST', '/owner/v1/orders', { json })).json(orderSchema).orderId;
     },
     async orderState(orderId) {
@@ -95,7 +116,8 @@ export function createOperatorClient(options: ClientOptions): OperatorClient {
 
 /** The machine's local interface. */
 export interface MachineClient {
-  instruct(instruction: Uint8Array): Promise<{ number: number; state: string }>;
+  /** `signature` (base64) answers an instruction to sign. */
+  instruct(instruction: Uint8Array): Promise<{ number: number; state: string; signature?: string | undefined }>;
   status(): Promise<MachineStatus>;
   bootstrap(reveal?: { naf: string; uaId: string }): Promise<BootstrapReport>;
   close(): void;
@@ -118,24 +140,26 @@ export function createMachineClient(url: string): MachineClient {
   };
 }
 
-/** Step 2: the owner announces exactly the claims of `token` to the machine that they name. */
+/** Step 2: the owner announces exactly the claims of `token`, with their signatures if any, to the machine they name. */
 export async function signInstruction(
   owner: Signer,
   token: Uint8Array,
   number: number,
   kind: 'change' | 'cancel' = 'change',
 ): Promise<Buffer> {
-  const { claims, claimsDer, tag0 } = readToken(token);
-  // The instruction carries the claims only: the local interface is plain HTTP.
-  tag0.erase();
-  return await makeInstruction({ m2meId: claims.m2meId, number, kind, claimsDer }, owner);
+  const { claims, erase } = await openToken(token);
+  erase();
+  return await makeInstruction({ m2meId: claims.m2meId, number, kind, announced: announcementOf(token) }, owner);
 }
 
-/** Serial of a token in hexadecimal; throws `token-der-invalid`. */
-export function serialOf(token: Uint8Array): string {
-  const { claims, tag0 } = readToken(token);
-  tag0.erase();
-  return claims.serial.toString('hex');
+/** Signed variant: the owner asks its machine to sign the claims (DER) that the old SHO composed. */
+export function signingRequest(owner: Signer, m2meId: string, claims: Uint8Array, number: number): Promise<Buffer> {
+  return makeInstruction({ m2meId, number, kind: 'sign', announced: Buffer.from(claims) }, owner);
+}
+
+function releaseOf({ serial, claims, token }: z.infer<typeof releaseSchema>): Release {
+  const rest = token === undefined ? {} : { token: fromBase64(token, 'token') };
+  return { serial, claims: fromBase64(claims, 'claims'), ...rest };
 }
 
 /** A token as text: base64 as the operator gave it, or hexadecimal. Throws `token-text-invalid`. */

@@ -122,6 +122,7 @@ export async function planLab(
         ro,
         pva: { id: NAMES.pva, peer: peer(at.pvaSbi, NAMES.pva), certificate: pvaSigning.cert },
         signing: await pki.signing(id),
+        deviceAuthorities: [pki.manufacturer],
         owners: [
           {
             name: NAMES.owner,
@@ -160,6 +161,7 @@ export async function planLab(
           sho: { id: NAMES.oldSho, url: uaUrl(NAMES.oldSho) },
         }),
         pollMs: 100,
+        recallPollMs: 1_000,
         graceMs: scenario.graceMs,
         measurements: MEASUREMENTS,
         revealKeys: true,

@@ -24,9 +24,17 @@ export const m2meConfigSchema = z.strictObject({
   keyFile: z.string(),
   /** Read at the first start only; afterwards the subscription is in the TRE and this file can go. */
   initialMcim: z.string(),
+  /** Subscriptions of other operators put in before any change, each in a slot of its own: package file and who signed it. */
+  preloaded: z
+    .array(
+      z.strictObject({ sho: z.string().min(1), package: z.string(), keySha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    )
+    .default([]),
   pollMs: z.int().min(10).default(5_000),
   /** After step 8: how long the machine waits for the old operator, then for the RO, before it activates by itself. */
   graceMs: z.int().min(0).default(120_000),
+  /** How often the operator is asked whether it wants a release back. */
+  recallPollMs: z.int().min(0).default(60_000),
   clockSkewMs: z.int().min(0).default(300_000),
   maxPackageBytes: z
     .int()

@@ -1,6 +1,7 @@
 import { type Clock, GbaError, type Random } from '../base/index.ts';
 import { uaIdOfCipherSuite } from '../gba/index.ts';
 import { createClient, type HttpClient, type PeerConfig } from '../http/index.ts';
+import type { Carrier } from './carrier.ts';
 import type { Tre } from './tre/index.ts';
 import { createUaClient, type UaClient } from './ua-client.ts';
 
@@ -38,10 +39,11 @@ export function createLinks(options: {
   known: readonly { id: string; peer: PeerConfig }[];
   tre: Tre;
   bootstrap(): Promise<unknown>;
+  carrier: Carrier;
   clock: Clock;
   random: Random;
 }): Links {
-  const { ca, known, tre, clock, random } = options;
+  const { ca, known, tre, carrier, clock, random } = options;
   const plainClients = new Map<string, HttpClient>();
   const liveClients = new Map<string, UaClient>();
   const keptClients = new Map<string, UaClient>();
@@ -49,7 +51,26 @@ export function createLinks(options: {
   function connect({ id, url }: Operator): HttpClient {
     const peer = known.find((one) => one.id === id)?.peer ?? { url, serverName: id };
     if (!peer.url.startsWith('https:')) throw new GbaError('peer-not-tls', `${id} has no TLS address`);
-    return createClient({ ...peer, tls: { ca } });
+    return carried(createClient({ ...peer, tls: { ca } }));
+  }
+
+  /** Without connectivity nothing leaves the machine. */
+  function carried(client: HttpClient): HttpClient {
+    const assertUp = (): void => {
+      if (carrier.up(tre.identity()?.sho.id)) return;
+      throw new GbaError('peer-unreachable', 'the machine has no connectivity now', { retryable: true });
+    };
+    return {
+      ...client,
+      async send(...args) {
+        assertUp();
+        return await client.send(...args);
+      },
+      async call(...args) {
+        assertUp();
+        return await client.call(...args);
+      },
+    };
   }
 
   function cached<T>(map: Map<string, T>, key: string, make: () => T): T {
@@ -67,7 +88,7 @@ export function createLinks(options: {
   }
 
   return {
-    ub: ({ url }) => createClient({ url, tls: { ca } }),
+    ub: ({ url }) => carried(createClient({ url, tls: { ca } })),
     plain: (operator) => cached(plainClients, operator.id, () => connect(operator)),
     live: (operator) =>
       cached(liveClients, operator.id, () =>

@@ -2,12 +2,14 @@ import { GbaError, toHex } from '../base/index.ts';
 import type { FunctionDeps } from '../flow/index.ts';
 import { UA_TOKEN } from '../gba/index.ts';
 import type { PeerConfig } from '../http/index.ts';
+import { type BoundToken, decodeClaims, isNarrowed } from '../token/index.ts';
+import { type Certificate, spkiSha256 } from '../x509/index.ts';
 import type { ChangeEvent } from './change-flow.ts';
 import type { M2meConfig } from './config.ts';
 import type { Change, ChangePatch, Journal } from './journal.ts';
 import type { Links, Operator } from './links.ts';
-import type { KnownSerial, TokenBootstrap } from './procedures/accept-bound-token.ts';
-import type { ContextInfo, Tre } from './tre/index.ts';
+import type { KnownSerial } from './procedures/accept-bound-token.ts';
+import type { ContextInfo, NafKey, Tre } from './tre/index.ts';
 
 /** What every step of the machine works with. */
 export interface Machine extends Pick<FunctionDeps, 'clock' | 'random' | 'log' | 'onStep'> {
@@ -17,10 +19,14 @@ export interface Machine extends Pick<FunctionDeps, 'clock' | 'random' | 'log' |
   links: Links;
   /** Runs Ub with the subscription in use. */
   bootstrap(): Promise<ContextInfo>;
+  /** Is this the signing certificate of the operator whose subscription is in use, valid now? */
+  isOldSho(certificate: Certificate): boolean;
   /** Tells the outbox that there is something to send. */
   kickOutbox(): void;
   /** Last refusal of a delivery by serial, for the status; a refusal changes no stored state. */
   refusals: Map<string, string>;
+  /** When the old SHO was last asked whether it wants a release back, milliseconds. */
+  recallAskedAt: number;
   /** Steps already shown by this process, so that a repeat of a message is not shown as a step again. */
   shown: Set<string>;
 }
@@ -45,7 +51,7 @@ export function showStep(
   what: string,
   details: { to?: string; serial?: string; keyId?: string } = {},
 ): void {
-  const key = `${step} ${details.serial ?? ''} ${details.keyId ?? ''}`;
+  const key = `${step} ${what} ${details.serial ?? ''} ${details.keyId ?? ''}`;
   if (machine.shown.has(key)) return;
   machine.shown.add(key);
   machine.onStep?.({ step, party: machine.config.id, what, ...details });
@@ -59,22 +65,36 @@ export function currentSho({ tre }: Machine): Operator {
 }
 
 /** Live bootstraps with their Ks_NAF(token); none without a subscription. */
-export async function tokenBootstraps({ tre }: Machine): Promise<TokenBootstrap[]> {
+export async function tokenBootstraps({ tre }: Machine): Promise<NafKey[]> {
   const identity = tre.identity();
   return identity === undefined ? [] : await tre.nafKeys(identity.sho.id, UA_TOKEN);
 }
 
+/** SHA-256 of the device key, 32 octets. */
+export function deviceKeyOf({ tre }: Machine): Buffer {
+  return spkiSha256(tre.device.key);
+}
+
 /** What is known of every serial that this machine's owner ever announced. */
-export async function knownSerials(
-  { tre }: Machine,
-  changes: readonly Change[],
-): Promise<(serial: string) => KnownSerial | undefined> {
-  const known = new Map<string, KnownSerial>();
-  for (const { serial, claimsDer, state } of changes) {
-    const keys = await tre.pins.tokenKeys(serial);
-    known.set(serial, { claimsDer, state, ...(keys === undefined ? {} : { install: keys.install }) });
-  }
+export function knownSerials(changes: readonly Change[]): (serial: string) => KnownSerial | undefined {
+  const known = new Map(changes.map(({ serial, claimsDer, state }) => [serial, { claimsDer, state }]));
   return (serial) => known.get(serial);
+}
+
+/** Judges a bound token by what is pinned for its serial and by the live bootstraps. */
+export async function narrowingOf(
+  machine: Machine,
+  bound: BoundToken,
+  digest: Uint8Array,
+  known: KnownSerial | undefined,
+): Promise<boolean | undefined> {
+  const grant = known === undefined ? undefined : await machine.tre.grant(serialText(bound.claims.serial));
+  const pinned = grant && known && { grant, claims: decodeClaims(known.claimsDer) };
+  const bootstraps = await tokenBootstraps(machine);
+  const narrowed = isNarrowed(bound, digest, { pinned, bootstraps, deviceKey: deviceKeyOf(machine) });
+  grant?.erase();
+  for (const { ksNaf } of bootstraps) ksNaf.erase();
+  return narrowed;
 }
 
 export function serialOctets(serial: string): Buffer {

@@ -1,11 +1,11 @@
-import { opcFromOp } from '../aka/index.ts';
-import { codeOf, createSealer, SecretKey } from '../base/index.ts';
+import { codeOf, createSealer } from '../base/index.ts';
 import { createOutbox, type FunctionDeps } from '../flow/index.ts';
 import { listen, loadSealingKey, readTextFile } from '../http/index.ts';
-import type { Mcim } from '../mcim/index.ts';
 import { openStore } from '../store/index.ts';
-import { loadSigner } from '../x509/index.ts';
-import { initialMcimSchema, type M2meConfig } from './config.ts';
+import { type Certificate, loadSigner, readCertificate, verifyChain } from '../x509/index.ts';
+import { ALWAYS_UP, type Carrier } from './carrier.ts';
+import { commission } from './commission.ts';
+import type { M2meConfig } from './config.ts';
 import { instruct } from './instruct.ts';
 import { createJournal } from './journal.ts';
 import { createLinks } from './links.ts';
@@ -13,7 +13,7 @@ import { localListener } from './local.ts';
 import type { Machine } from './machine.ts';
 import { clearLeftovers, deliverReturn } from './steps/give-back.ts';
 import { takeTurn } from './steps/index.ts';
-import { openTre, type Tre } from './tre/index.ts';
+import { openTre } from './tre/index.ts';
 import { bootstrap } from './ub-client.ts';
 
 /** Turns in a row before the machine rests until the next poll, whatever a peer feeds it. */
@@ -27,7 +27,7 @@ export interface RunningM2me {
 }
 
 /** Starts a machine: opens its TRE and journal, finishes what a power cut left, serves its owner, and polls. */
-export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise<RunningM2me> {
+export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carrier?: Carrier }): Promise<RunningM2me> {
   const { clock, random } = deps;
   const log = deps.log.child({ m2me: config.id });
   const store = deps.store ?? (await openStore(config.store, clock));
@@ -44,6 +44,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise
   const journal = createJournal(store);
   if (tre.identity() === undefined && (await journal.changes()).length === 0) await commission(tre, config);
 
+  const authority = readCertificate(readTextFile(config.ca));
   const runUb = async () => {
     const context = await bootstrap({ tre, connect: (bsf) => links.ub(bsf), clock, random, log });
     links.renewLive();
@@ -54,6 +55,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise
     known: [config.sho, config.ro, config.pva],
     tre,
     bootstrap: runUb,
+    carrier: deps.carrier ?? ALWAYS_UP,
     clock,
     random,
   });
@@ -68,7 +70,9 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps): Promise
     links,
     bootstrap: runUb,
     kickOutbox: () => outbox.kick(),
+    isOldSho: (certificate) => isSignerOf(tre.identity()?.sho.id, certificate, authority, clock.now()),
     refusals: new Map(),
+    recallAskedAt: Number.NEGATIVE_INFINITY,
     shown: new Set(),
   };
   const outbox = createOutbox({ store, clock, random, log, deliver: (message) => deliverReturn(machine, message) });
@@ -135,14 +139,19 @@ function pemOf(files: { cert: string; key: string }): { cert: string; key: strin
   return { cert: readTextFile(files.cert), key: readTextFile(files.key) };
 }
 
-/** The first subscription, from the commissioning file into the TRE. */
-async function commission(tre: Tre, config: M2meConfig): Promise<void> {
-  const { k: kHex, op, opc: opcHex, ...rest } = initialMcimSchema.parse(JSON.parse(readTextFile(config.initialMcim)));
-  const k = SecretKey.adopt(Buffer.from(kHex, 'hex'));
-  const opc =
-    opcHex === undefined ? opcFromOp(k, Buffer.from(op ?? '', 'hex')) : SecretKey.adopt(Buffer.from(opcHex, 'hex'));
-  const mcim: Mcim = { ...rest, algorithm: 'milenage', k, opc };
-  await tre.commission(mcim);
-  k.erase();
-  opc.erase();
+/** A signing certificate of this operator, by the authority that all operators' certificates come from. */
+function isSignerOf(
+  operator: string | undefined,
+  certificate: Certificate,
+  authority: Certificate,
+  now: number,
+): boolean {
+  if (operator === undefined || certificate.subject !== operator) return false;
+  try {
+    verifyChain(certificate, authority, now);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'internal') throw error;
+    return false;
+  }
 }

@@ -29,7 +29,10 @@ export interface DeliveryRequest {
   orderId: string;
   m2meId: string;
   boundToken: Uint8Array;
-  package: Uint8Array;
+  /** SHA-256 of the package, 32 octets. */
+  digest: Uint8Array;
+  /** Left out when the machine holds the package of this digest already. */
+  package?: Uint8Array | undefined;
 }
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
@@ -67,6 +70,20 @@ export function createDeliveries(deps: DeliveryDeps) {
   const toSho = (record: DeliveryRecord, kind: string, json: object): Op =>
     enqueue({ id: `${kind}/${record.orderId}`, to: record.sho, method: 'POST', path: `/ro/v1/${kind}`, json });
 
+  /** After a reported failure: another package under the same claims. Only forward: the token's validity is over by now or not. */
+  async function correct(
+    entry: Entry<DeliveryRecord>,
+    { boundToken, digest, size, package: octets }: DeliveryRequest & { size: number },
+  ): Promise<string> {
+    const { key, value } = entry;
+    if (octets === undefined) throw new GbaError('package-missing', 'a correction brings a package');
+    const state = deliveryFlow.next(value.state, 'correction');
+    const changed = { state, boundToken: Buffer.from(boundToken).toString('base64'), digest: toHex(digest), size };
+    await commit(entry, { ...value, ...changed }, packageOps(key, octets));
+    step(6, value.sho, 'corrected package taken', key);
+    return key;
+  }
+
   /** The machine's own delivery, by the subscription it proved. */
   async function ofMachine(m2meId: string, impi: string | undefined): Promise<Entry<DeliveryRecord> | undefined> {
     await registrations.bind(m2meId, impi);
@@ -74,28 +91,49 @@ export function createDeliveries(deps: DeliveryDeps) {
     return serial === undefined ? undefined : await store.get<DeliveryRecord>(DELIVERY, serial);
   }
 
+  /** The delivery whose machine reports a failure of an older package than the one that is here now. */
+  async function reported(der: Uint8Array): Promise<Entry<DeliveryRecord>> {
+    const result = readResult(der);
+    const serial = toHex(result.serial);
+    const entry = await find(serial, 'result-invalid');
+    const keys = findPin(sealer, serial, entry.value.pins, (pin) => result.matches(pin.result));
+    if (keys === undefined || result.outcome !== 'failure') {
+      throw new GbaError('result-invalid', 'the result is not valid');
+    }
+    erasePin(keys);
+    return entry;
+  }
+
   return {
     /** Step 6. The same delivery twice is one. */
     async take(sho: string, request: DeliveryRequest): Promise<string> {
-      const { claims } = readBoundToken(request.boundToken);
+      const { claims, claimsDer } = await readBoundToken(request.boundToken);
       if (claims.newSho.id !== sho) throw new GbaError('token-wrong-audience', 'the token names another operator');
       if (claims.roId !== config.id)
         throw new GbaError('token-wrong-ro', 'the token names another registration operator');
       if (claims.m2meId !== request.m2meId)
         throw new GbaError('token-wrong-machine', 'the token is for another machine');
-      if (clock.now() > claims.notAfter) throw new GbaError('token-expired', 'the token has expired');
-      if (request.package.length > config.maxPackageBytes)
-        throw new GbaError('package-too-large', 'the package is too large');
+      const size = request.package?.length ?? 0;
+      if (size > config.maxPackageBytes) throw new GbaError('package-too-large', 'the package is too large');
+      if (request.package !== undefined && !packageDigest(request.package).equals(request.digest)) {
+        throw new GbaError('package-digest-mismatch', 'the package is not the one of this digest');
+      }
       await registrations.find(request.m2meId);
       const serial = toHex(claims.serial);
-      const digest = toHex(packageDigest(request.package));
+      const digest = toHex(request.digest);
       const boundToken = Buffer.from(request.boundToken).toString('base64');
-      const known = (await store.get<DeliveryRecord>(DELIVERY, serial))?.value;
-      if (known !== undefined) {
-        const same = known.orderId === request.orderId && known.digest === digest && known.boundToken === boundToken;
-        if (same && known.sho === sho) return serial;
+      const entry = await store.get<DeliveryRecord>(DELIVERY, serial);
+      if (entry !== undefined) {
+        const known = entry.value;
+        const own = known.orderId === request.orderId && known.sho === sho;
+        if (own && known.digest === digest && known.boundToken === boundToken) return serial;
+        const former = await readBoundToken(Buffer.from(known.boundToken, 'base64'));
+        if (own && former.claimsDer.equals(claimsDer) && deliveryFlow.can(known.state, 'correction')) {
+          return await correct(entry, { ...request, size });
+        }
         throw new GbaError('token-serial-spent', 'there is a delivery with this serial already');
       }
+      if (clock.now() > claims.notAfter) throw new GbaError('token-expired', 'the token has expired');
       const put: DeliveryRecord = {
         v: 1,
         state: deliveryFlow.initial,
@@ -103,13 +141,13 @@ export function createDeliveries(deps: DeliveryDeps) {
         sho,
         m2meId: request.m2meId,
         boundToken,
-        size: request.package.length,
+        size,
         digest,
         pins: [],
       };
       const done = await store.commit([
         { space: DELIVERY, key: serial, expect: 0, put },
-        { space: PACKAGE, key: serial, expect: 0, put: Buffer.from(request.package).toString('base64') },
+        ...packageOps(serial, request.package),
         { space: OPEN, key: request.m2meId, expect: 0, put: serial },
         { space: ORDER, key: orderKey(sho, request.orderId), expect: 0, put: serial },
       ]);
@@ -161,7 +199,7 @@ export function createDeliveries(deps: DeliveryDeps) {
       const entry = await find(serial, 'acknowledgement-invalid');
       const record = entry.value;
       const keys = findPin(sealer, serial, record.pins, (pin) => relay.matches(pin.relay));
-      const { claims } = readBoundToken(Buffer.from(record.boundToken, 'base64'));
+      const { claims } = await readBoundToken(Buffer.from(record.boundToken, 'base64'));
       if (keys === undefined || !releaseLock(relay.r).equals(claims.releaseLock)) {
         throw new GbaError('acknowledgement-invalid', 'the acknowledgement is not valid');
       }
@@ -191,19 +229,40 @@ export function createDeliveries(deps: DeliveryDeps) {
       const keys = findPin(sealer, serial, record.pins, (pin) => result.matches(pin.result));
       if (keys === undefined) throw new GbaError('result-invalid', 'the result is not valid');
       erasePin(keys);
-      const event = result.outcome === 'success' ? 'result-success' : 'result-failure';
+      const { outcome, reason } = result;
+      const event = outcome === 'success' ? 'result-success' : 'result-failure';
+      // A failure of an older package, said again: the corrected one is on its way.
+      if (outcome === 'failure' && toHex(result.packageDigest) !== record.digest && record.state !== 'offered') return;
       if (!deliveryFlow.can(record.state, event)) {
         const known = record.state === 'registered' ? 'succeeded' : record.state;
-        if (known === (result.outcome === 'success' ? 'succeeded' : 'failed')) return;
+        if (known === (outcome === 'success' ? 'succeeded' : 'failed')) return;
         throw new GbaError('result-invalid', 'the result is not valid');
       }
-      const { outcome, reason } = result;
       const state = deliveryFlow.next(record.state, event);
-      await commit(entry, { ...record, state, reason, succeededAt: clock.now() }, [
+      const at = outcome === 'success' ? { succeededAt: clock.now() } : {};
+      await commit(entry, { ...record, state, reason, ...at }, [
         toSho(record, 'results', { orderId: record.orderId, outcome, reason }),
       ]);
-      for (const pin of record.pins) deps.forget(pin.btid);
+      if (outcome === 'success') for (const pin of record.pins) deps.forget(pin.btid);
       step(13, record.sho, `result: ${outcome}`, serial);
+    },
+
+    /**
+     * The corrected package for a machine that reported a failure: it has no subscription to prove, so the MACed report
+     * (message 13) itself is the question. Undefined while the new SHO has sent none.
+     */
+    async correction(der: Uint8Array) {
+      const entry = await reported(der);
+      const { state, boundToken, size, digest } = entry.value;
+      if (state !== 'released') return undefined;
+      return { serial: entry.key, boundToken, size, digest, chunkBytes: config.chunkBytes };
+    },
+
+    async correctedPackage(der: Uint8Array): Promise<Buffer> {
+      const { key, value } = await reported(der);
+      const octets = value.state === 'released' ? await store.get<string>(PACKAGE, key) : undefined;
+      if (octets === undefined) throw new GbaError('delivery-unknown', 'no such delivery, or not yours');
+      return Buffer.from(octets.value, 'base64');
     },
 
     /** Step 14: only the new SHO of this delivery, only after 13. */
@@ -230,4 +289,10 @@ export function createDeliveries(deps: DeliveryDeps) {
       }
     },
   };
+}
+
+/** The octets of a package, in a record of their own; none when the machine holds them. */
+function packageOps(serial: string, octets: Uint8Array | undefined): Op[] {
+  if (octets === undefined) return [];
+  return [{ space: PACKAGE, key: serial, put: Buffer.from(octets).toString('base64') }];
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fromBase64, GbaError, type Log } from '../base/index.ts';
+import { fromBase64, fromHex, GbaError, type Log } from '../base/index.ts';
 import {
   createRouter,
   type Listener,
@@ -17,7 +17,9 @@ const deliverySchema = z.strictObject({
   orderId: z.string().min(1).max(64),
   m2meId: id,
   boundToken: z.string(),
-  package: z.string(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Left out when the machine holds the package already. */
+  package: z.string().optional(),
 });
 const registrationSchema = z.strictObject({
   orderId: z.string().min(1).max(64),
@@ -46,9 +48,10 @@ export function operatorListener(
           const sho = requirePeer(c.peer, shos);
           const body = c.json(deliverySchema);
           const boundToken = fromBase64(body.boundToken, 'boundToken');
-          const octets = fromBase64(body.package, 'package');
-          const deliveryId = await deliveries.take(sho, { ...body, boundToken, package: octets });
-          log.info('delivery-taken', { sho, m2meId: body.m2meId, serial: deliveryId, size: octets.length });
+          const octets = body.package === undefined ? undefined : fromBase64(body.package, 'package');
+          const digest = fromHex(body.digest, 32, 'digest');
+          const deliveryId = await deliveries.take(sho, { ...body, boundToken, digest, package: octets });
+          log.info('delivery-taken', { sho, m2meId: body.m2meId, serial: deliveryId, size: octets?.length ?? 0 });
           return { status: 201, json: { deliveryId } };
         },
       },
@@ -128,6 +131,19 @@ function messages(prefix: string, deliveries: Deliveries): Route[] {
       method: 'POST',
       path: `${prefix}/acknowledgements`,
       handle: async (c) => ({ status: 200, bytes: await deliveries.acknowledged(c.body) }),
+    },
+    {
+      method: 'POST',
+      path: `${prefix}/corrections`,
+      async handle(c) {
+        const offer = await deliveries.correction(c.body);
+        return offer === undefined ? { status: 204 } : { status: 200, json: offer };
+      },
+    },
+    {
+      method: 'POST',
+      path: `${prefix}/corrections/package`,
+      handle: async (c) => partOf(await deliveries.correctedPackage(c.body), c.req.headers.range),
     },
     {
       method: 'POST',

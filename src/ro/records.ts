@@ -24,6 +24,7 @@ export interface DeliveryRecord {
   m2meId: string;
   /** DER of the bound token, base64. */
   boundToken: string;
+  /** Octets of the package; 0 when the machine holds it already. */
   size: number;
   /** SHA-256 of the package, hexadecimal. */
   digest: string;

@@ -41,14 +41,23 @@ export const shoConfigSchema = z.strictObject({
   zn: znRoutesSchema,
   ro: z.strictObject({ id: z.string(), peer: peerSchema }),
   pva: z.strictObject({ id: z.string(), peer: peerSchema, certificate: z.string() }),
-  /** Signs MCIM packages. */
-  signing: signingFilesSchema,
+  /**
+   * Signs MCIM packages and countersigns tokens. A list rolls the key over: the first one signs, tokens may name any, and
+   * an order is finished with whichever its token lists.
+   */
+  signing: z.union([signingFilesSchema, z.array(signingFilesSchema).min(1).max(4)]),
+  /** Authorities (PEM files) of device certificates: of manufacturers, and of our own PKI portal. */
+  deviceAuthorities: z.array(z.string()).default([]),
+  /** Their revocation lists (PEM or DER files), read anew when a file changes. */
+  deviceCrls: z.array(z.string()).default([]),
   owners: z.array(ownerSchema).default([]),
   subscriptions: z.array(subscriptionSchema).default([]),
   /** Where machines find the M2M server; goes into the MCIM. */
   publicUrl: z.url(),
   tokenValiditySeconds: z.int().min(1).default(86_400),
   clockSkewSeconds: z.int().min(0).default(300),
+  /** Corrected packages after failed activations, before the order is given up. */
+  maxCorrections: z.int().min(0).default(8),
   indBits: z.int().min(0).max(16).default(5),
   store: storeConfigSchema,
   keyFile: z.string(),

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { fromBase64, fromHex, GbaError, type Log, toHex } from '../base/index.ts';
 import { createRouter, type Listener, type RequestContext, type Route, requirePeer } from '../http/index.ts';
+import type { Bootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
+import type { LettingGo } from './letting-go.ts';
 import type { Orders } from './orders.ts';
-import type { Releases } from './releases.ts';
+import type { Preloads } from './preloads.ts';
+import type { IssuedRelease, Releases } from './releases.ts';
 
 const id = z.string().min(1).max(253);
 const base64 = z.string().max(65_536);
@@ -14,13 +17,17 @@ const releaseSchema = z.strictObject({
   newSho: z.strictObject({ id, keyHashes: z.array(hexDigest).min(1).max(4) }),
   roId: id,
   validitySeconds: z.int().min(1).optional(),
+  variant: z.enum(['gba', 'signed']).optional(),
 });
+const consentSchema = z.strictObject({ signature: base64 });
+const preloadSchema = z.strictObject({ m2meId: id, treCertificate: base64 });
 const orderSchema = z.strictObject({
   m2meId: id,
   roId: id,
   pvaId: id,
   algorithms: z.array(z.string()).min(1),
   token: base64,
+  bothPresent: z.boolean().optional(),
 });
 const validationSchema = z.strictObject({ orderId: id, result: base64 });
 const releasedSchema = z.strictObject({ orderId: id, r: hexDigest });
@@ -30,10 +37,26 @@ const resultSchema = z.strictObject({
   reason: z.string().max(64),
 });
 const refusalSchema = z.strictObject({ orderId: id, reason: z.string().min(1).max(64) });
-const bootstrapSchema = z.strictObject({ m2meId: id });
+const bootstrapSchema = z.strictObject({ m2meId: id, deviceCertificate: base64.optional() });
+const recalledSchema = z.strictObject({ m2meId: id });
 
-/** Owners, ROs and PVAs, by mutual TLS. */
-export function operatorListener(releases: Releases, orders: Orders, config: ShoConfig, log: Log): Listener {
+/** What an owner gets of a release: a token, or claims that its machine has to sign first. */
+const releaseJson = ({ serial, claims, token }: IssuedRelease) => ({
+  serial,
+  claims: claims.toString('base64'),
+  ...(token === undefined ? {} : { token: token.toString('base64') }),
+});
+
+export interface Roles {
+  releases: Releases;
+  lettingGo: LettingGo;
+  orders: Orders;
+  preloads: Preloads;
+}
+
+/** Owners, ROs, PVAs and our own staff, by mutual TLS. */
+export function operatorListener(roles: Roles, config: ShoConfig, log: Log): Listener {
+  const { releases, orders, preloads } = roles;
   const owner: Route[] = [
     {
       method: 'GET',
@@ -46,10 +69,25 @@ export function operatorListener(releases: Releases, orders: Orders, config: Sho
       async handle(c) {
         const body = c.json(releaseSchema);
         const keyHashes = body.newSho.keyHashes.map((hash) => fromHex(hash, 32));
-        const { serial, token } = await releases.issue(c.peer, { ...body, newSho: { id: body.newSho.id, keyHashes } });
-        log.info('release-issued', { m2meId: body.m2meId, serial });
-        return { status: 201, json: { serial, token: token.toString('base64') } };
+        const issued = await releases.issue(c.peer, { ...body, newSho: { id: body.newSho.id, keyHashes } });
+        log.info('release-issued', { m2meId: body.m2meId, serial: issued.serial });
+        return { status: 201, json: releaseJson(issued) };
       },
+    },
+    {
+      method: 'POST',
+      path: '/owner/v1/releases/:serial/consent',
+      async handle(c) {
+        const signature = fromBase64(c.json(consentSchema).signature, 'signature');
+        const issued = await releases.consent(c.peer, c.params['serial'] ?? '', signature);
+        log.info('release-countersigned', { serial: issued.serial });
+        return { status: 201, json: releaseJson(issued) };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/owner/v1/releases/:serial/recall',
+      handle: async (c) => ({ status: 202, json: await releases.recall(c.peer, c.params['serial'] ?? '') }),
     },
     {
       method: 'GET',
@@ -71,6 +109,25 @@ export function operatorListener(releases: Releases, orders: Orders, config: Sho
       method: 'GET',
       path: '/owner/v1/orders/:orderId',
       handle: async (c) => ({ status: 200, json: await orders.stateOf(c.peer, c.params['orderId'] ?? '') }),
+    },
+  ];
+  const own: Route[] = [
+    {
+      method: 'POST',
+      path: '/operator/v1/releases/:serial/recall',
+      async handle(c) {
+        requirePeer(c.peer, [config.id]);
+        return { status: 202, json: await releases.recall(c.peer, c.params['serial'] ?? '') };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/operator/v1/preloads',
+      async handle(c) {
+        requirePeer(c.peer, [config.id]);
+        const { m2meId, treCertificate } = c.json(preloadSchema);
+        return { status: 201, json: await preloads.make(m2meId, fromBase64(treCertificate, 'treCertificate')) };
+      },
     },
   ];
   const fromRo = (c: RequestContext): string => requirePeer(c.peer, [config.ro.id]);
@@ -116,46 +173,72 @@ export function operatorListener(releases: Releases, orders: Orders, config: Sho
       },
     },
   ];
-  return createRouter([...owner, ...peers], log);
+  return createRouter([...owner, ...own, ...peers], log);
+}
+
+export interface DeviceRoles {
+  bootstraps: Bootstraps;
+  lettingGo: LettingGo;
 }
 
 /** What only a machine that proved its Ks_NAF reaches; `req.gba` is set. */
-export function uaListener(releases: Releases, log: Log): Listener {
+export function uaListener({ bootstraps, lettingGo }: DeviceRoles, log: Log): Listener {
+  const proven = (c: RequestContext) => {
+    if (c.req.gba === undefined) throw new GbaError('unauthenticated', 'bootstrapping is required');
+    return c.req.gba;
+  };
   return createRouter(
     [
       {
         method: 'POST',
         path: '/ua/v1/bootstraps',
         async handle(c) {
-          const { m2meId } = c.json(bootstrapSchema);
-          if (c.req.gba === undefined) throw new GbaError('unauthenticated', 'bootstrapping is required');
-          await releases.learnBootstrap(m2meId, c.req.gba);
+          const { m2meId, deviceCertificate } = c.json(bootstrapSchema);
+          const device =
+            deviceCertificate === undefined ? undefined : fromBase64(deviceCertificate, 'deviceCertificate');
+          await bootstraps.learn(m2meId, proven(c), device);
           return { status: 204 };
         },
       },
-      ...messages('/ua/v1', releases),
+      {
+        method: 'GET',
+        path: '/ua/v1/recalls',
+        async handle(c) {
+          const asked = await lettingGo.recallFor(c.query.get('m2me') ?? '', proven(c).impi);
+          return asked === undefined ? { status: 204 } : { status: 200, json: asked };
+        },
+      },
+      {
+        method: 'POST',
+        path: '/ua/v1/recalls/:serial',
+        async handle(c) {
+          await lettingGo.recalled(c.params['serial'] ?? '', c.json(recalledSchema).m2meId, proven(c).impi);
+          return { status: 204 };
+        },
+      },
+      ...messages('/ua/v1', lettingGo),
     ],
     log,
   );
 }
 
-/** The same messages by their own MAC, for a machine whose Ks_NAF is over. */
-export function macListener(releases: Releases, log: Log): Listener {
-  return createRouter(messages('/m2me/v1', releases), log);
+/** The same messages by their own MAC or signature, for a machine whose Ks_NAF is over. */
+export function macListener(lettingGo: LettingGo, log: Log): Listener {
+  return createRouter(messages('/m2me/v1', lettingGo), log);
 }
 
-function messages(prefix: string, releases: Releases): Route[] {
+function messages(prefix: string, lettingGo: LettingGo): Route[] {
   return [
     {
       method: 'POST',
       path: `${prefix}/unregistrations`,
-      handle: async (c) => ({ status: 200, bytes: await releases.unregister(c.body) }),
+      handle: async (c) => ({ status: 200, bytes: await lettingGo.unregister(c.body) }),
     },
     {
       method: 'POST',
       path: `${prefix}/returns`,
       async handle(c) {
-        await releases.takeBack(c.body);
+        await lettingGo.takeBack(c.body);
         return { status: 204 };
       },
     },

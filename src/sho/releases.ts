@@ -1,56 +1,45 @@
-import { type Clock, GbaError, type Random, type Sealer, SecretKey, toHex } from '../base/index.ts';
+import { type Clock, equalBytes, GbaError, type Random, type Sealer, SecretKey, toHex } from '../base/index.ts';
 import type { StepEvent } from '../flow/index.ts';
-import { UA_TOKEN } from '../gba/index.ts';
 import type { PeerIdentity } from '../http/index.ts';
-import type { ZnClient } from '../naf/index.ts';
-import type { Op, Store } from '../store/index.ts';
+import type { Entry, Op, Store } from '../store/index.ts';
 import {
   blindBtid,
   type Claims,
-  decodeClaims,
-  deriveTokenKeys,
+  countersign,
   encodeClaims,
-  makeAcknowledgement,
-  makeToken,
-  readReturn,
-  readUnregistration,
+  newReleaseGrant,
+  readConsent,
   releaseLock,
 } from '../token/index.ts';
+import type { Certificate, Signer } from '../x509/index.ts';
+import type { Bootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
-import { CUSTOMER } from './customers.ts';
-import { type ReleaseState, releaseFlow } from './flows.ts';
-import { eraseRelease, openRelease, sealRelease } from './secrets.ts';
-
-const RELEASE = 'release';
-const OPEN = 'open-release';
-const BOOTSTRAP = 'bootstrap';
-
-/** The live bootstrap of a machine, learnt over Ua (step 0); Ks_NAF(token) sealed. */
-interface BootstrapRecord {
-  v: 1;
-  btid: string;
-  impi: string;
-  sealedKey: string;
-  keyExpiry: number;
-}
-
-interface ReleaseRecord {
-  v: 1;
-  state: ReleaseState;
-  m2meId: string;
-  impi: string;
-  /** DER of the claims, base64. */
-  claims: string;
-  sealed: string;
-  /** SHA-256 of the discard record, hexadecimal: with the serial, what the tombstone keeps. */
-  discardRecord?: string;
-}
+import type { Contracts } from './contracts.ts';
+import { type ReleaseEvent, type ReleaseState, releaseFlow } from './flows.ts';
+import {
+  claimsOf,
+  findRelease,
+  OPEN_RELEASE,
+  openGrant,
+  RELEASE,
+  type ReleaseRecord,
+  sealGrant,
+} from './release-record.ts';
 
 export interface ReleaseOrder {
   m2meId: string;
   newSho: { id: string; keyHashes: Buffer[] };
   roId: string;
   validitySeconds?: number | undefined;
+  /** How the machine will show the old SHO's consent; default: by its GBA bootstrapping. */
+  variant?: 'gba' | 'signed' | undefined;
+}
+
+/** `token` when there is one; else the machine has to sign `claims` (DER) first. */
+export interface IssuedRelease {
+  serial: string;
+  claims: Buffer;
+  token?: Buffer;
 }
 
 export interface ReleaseDeps {
@@ -59,211 +48,180 @@ export interface ReleaseDeps {
   clock: Clock;
   random: Random;
   sealer: Sealer;
-  zn: ZnClient;
-  /** HSS and BSF stop serving this IMPI; may be repeated. */
-  removeSubscriber(impi: string): Promise<void>;
+  contracts: Contracts;
+  bootstraps: Bootstraps;
+  /** Countersigns tokens of the signed variant. */
+  signer: Signer;
+  /** Throws when a device certificate is not to be trusted for this machine now: chain, name, revocation. */
+  verifyDevice(certificate: Certificate, m2meId: string): void;
   onStep?: ((event: StepEvent) => void) | undefined;
 }
 
 export type Releases = ReturnType<typeof createReleases>;
 
-/** The old SHO's part: learns bootstraps, issues tokens to owners, lets machines go. */
-export function createReleases({ config, store, clock, random, sealer, zn, removeSubscriber, onStep }: ReleaseDeps) {
-  const bootstrapContext = (m2meId: string): string => `sho bootstrap ${m2meId}`;
+/** The old SHO's consent (step 0): tokens for owners, by contract, one open release a machine. */
+export function createReleases(deps: ReleaseDeps) {
+  const { config, store, clock, random, sealer, contracts, bootstraps, onStep } = deps;
+  const shown = (m2meId: string, serial: string): void =>
+    onStep?.({ step: 0, party: config.id, to: 'owner', what: `token for ${m2meId}`, serial });
 
-  const customerOf = async (m2meId: string) =>
-    (await store.get<{ owner: string; impi: string }>(CUSTOMER, m2meId))?.value;
-
-  /** The contract by which `peer` owns the machine; strangers learn nothing of who does. */
-  async function contractOf(peer: PeerIdentity | undefined, m2meId: string): Promise<{ impi: string }> {
-    const owner = config.owners.find((one) => peer?.spkiSha256 === one.spkiSha256 && peer.names.includes(one.name));
-    const configured = owner?.machines.find((one) => one.m2meId === m2meId);
-    const customer = await customerOf(m2meId);
-    const machine = customer?.owner === peer?.spkiSha256 ? (customer ?? configured) : configured;
-    if (machine === undefined) throw new GbaError('not-owner', 'this certificate does not own such a machine');
-    return machine;
-  }
-
-  async function learnBootstrap(m2meId: string, gba: { btid: string; impi?: string }): Promise<void> {
-    const configured = config.owners.flatMap((owner) => owner.machines).find((one) => one.m2meId === m2meId);
-    const machine = (await customerOf(m2meId)) ?? configured;
-    if (machine === undefined || gba.impi !== machine.impi) {
-      throw new GbaError('bootstrap-of-another', 'this bootstrap is not of that machine');
+  function tokenOf(serial: string, record: ReleaseRecord): Buffer | undefined {
+    if (record.state === 'composed') return undefined;
+    if (record.token !== undefined) return Buffer.from(record.token, 'base64');
+    const grant = openGrant(sealer, serial, record);
+    try {
+      return grant.issue();
+    } finally {
+      grant.erase();
     }
-    const { ksNaf, keyExpiry } = await zn.fetch({ btid: gba.btid, nafFqdn: config.id, uaId: UA_TOKEN });
-    const sealedKey = sealer.seal(ksNaf.bytes(), bootstrapContext(m2meId));
-    ksNaf.erase();
-    const put: BootstrapRecord = { v: 1, btid: gba.btid, impi: machine.impi, sealedKey, keyExpiry };
-    await store.commit([{ space: BOOTSTRAP, key: m2meId, put, expiresAt: keyExpiry }]);
-    onStep?.({ step: 0, party: config.id, what: `knows the live B-TID of ${m2meId}` });
   }
 
-  /** The token of an open release that says just what is ordered again. */
-  async function sameAgain(serial: string, order: ReleaseOrder): Promise<{ serial: string; token: Buffer }> {
-    const record = (await store.get<ReleaseRecord>(RELEASE, serial))?.value;
-    const claims = record === undefined ? undefined : decodeClaims(Buffer.from(record.claims, 'base64'));
+  function answerOf(serial: string, record: ReleaseRecord): IssuedRelease {
+    const token = tokenOf(serial, record);
+    const claims = Buffer.from(record.claims, 'base64');
+    return { serial, claims, ...(token === undefined ? {} : { token }) };
+  }
+
+  /** Does the open release say just what is ordered again? */
+  function isSame(record: ReleaseRecord, order: ReleaseOrder): boolean {
+    const { newSho, roId, bootstrap } = claimsOf(record);
     const sameKeys =
-      claims?.newSho.keyHashes.length === order.newSho.keyHashes.length &&
-      claims.newSho.keyHashes.every((hash, i) => hash.equals(order.newSho.keyHashes[i] ?? Buffer.alloc(0)));
-    const same = sameKeys && claims.newSho.id === order.newSho.id && claims.roId === order.roId;
-    if (record?.state !== 'issued' || !same || claims === undefined) {
-      throw new GbaError('release-open', 'this machine has an open release already');
-    }
-    const secrets = openRelease(sealer, serial, record.sealed);
-    const token = makeToken(claims, secrets.keys);
-    eraseRelease(secrets);
-    return { serial, token };
+      newSho.keyHashes.length === order.newSho.keyHashes.length &&
+      newSho.keyHashes.every((hash, i) => hash.equals(order.newSho.keyHashes[i] ?? Buffer.alloc(0)));
+    const signed = order.variant === 'signed';
+    return sameKeys && newSho.id === order.newSho.id && roId === order.roId && 'device' in bootstrap === signed;
   }
 
-  async function issue(
-    peer: PeerIdentity | undefined,
-    order: ReleaseOrder,
-  ): Promise<{ serial: string; token: Buffer }> {
-    const machine = await contractOf(peer, order.m2meId);
-    const open = await store.get<string>(OPEN, order.m2meId);
-    if (open !== undefined) return await sameAgain(open.value, order);
-    const bootstrap = (await store.get<BootstrapRecord>(BOOTSTRAP, order.m2meId))?.value;
-    if (bootstrap === undefined) {
-      throw new GbaError('bootstrap-missing', 'the machine has no live bootstrap here yet', { retryable: true });
+  /** What stands in the way of a new release: the same order again is the same release; one without a token gives way. */
+  async function standing(order: ReleaseOrder): Promise<{ again?: IssuedRelease; version: number; ops: Op[] }> {
+    const open = await store.get<string>(OPEN_RELEASE, order.m2meId);
+    if (open === undefined) return { version: 0, ops: [] };
+    const entry = await findRelease(store, open.value);
+    if (entry === undefined) return { version: open.version, ops: [] };
+    const usable = ['composed', 'issued'].includes(entry.value.state) && clock.now() <= claimsOf(entry.value).notAfter;
+    if (usable && isSame(entry.value, order)) {
+      return { again: answerOf(open.value, entry.value), version: open.version, ops: [] };
     }
+    if (entry.value.state !== 'composed') throw releaseOpen();
+    return { version: open.version, ops: [moveOp(entry, 'withdraw')] };
+  }
+
+  async function composeClaims(order: ReleaseOrder, serial: Buffer, r: SecretKey) {
     const now = clock.now();
     const validity = Math.min(order.validitySeconds ?? config.tokenValiditySeconds, config.tokenValiditySeconds);
-    const serial = random.bytes(16);
-    const name = toHex(serial);
-    const r = SecretKey.adopt(random.bytes(32));
-    const ksNaf = sealer.open(bootstrap.sealedKey, bootstrapContext(order.m2meId));
-    const claims: Claims = {
-      version: 1,
+    const common = {
+      version: 1 as const,
       serial,
-      bootstrap: { blinded: blindBtid(ksNaf, serial, bootstrap.btid) },
       m2meId: order.m2meId,
       newSho: order.newSho,
       roId: order.roId,
       permissions: { install: true, unregister: true },
       notBefore: Math.floor(now / 1000) * 1000,
-      notAfter: Math.floor(Math.min(now + validity * 1000, bootstrap.keyExpiry) / 1000) * 1000,
       releaseLock: releaseLock(r.bytes()),
     };
-    const secrets = { keys: deriveTokenKeys(ksNaf, serial), r };
-    ksNaf.erase();
-    const token = makeToken(claims, secrets.keys);
-    const put: ReleaseRecord = {
-      v: 1,
-      state: releaseFlow.next(releaseFlow.initial, 'consent'),
-      m2meId: order.m2meId,
-      impi: machine.impi,
-      claims: encodeClaims(claims).toString('base64'),
-      sealed: sealRelease(sealer, name, secrets),
-    };
-    eraseRelease(secrets);
-    const done = await store.commit([
-      { space: RELEASE, key: name, expect: 0, put },
-      { space: OPEN, key: order.m2meId, expect: 0, put: name },
-    ]);
-    if (!done) throw new GbaError('release-open', 'this machine has an open release already');
-    onStep?.({ step: 0, party: config.id, to: 'owner', what: `token for ${order.m2meId}`, serial: name });
-    return { serial: name, token };
-  }
-
-  /**
-   * Steps 9 and 10. Whatever is wrong looks alike from outside. The acknowledgement follows from what the tombstone keeps
-   * (serial, r, K_ack), so every repeat gets the same octets.
-   */
-  async function unregister(der: Uint8Array): Promise<Buffer> {
-    const message = readUnregistration(der);
-    const serial = toHex(message.serial);
-    const entry = await store.get<ReleaseRecord>(RELEASE, serial);
-    const refuse = (): never => {
-      throw new GbaError('unregistration-invalid', 'the unregistration is not valid');
-    };
-    if (entry === undefined) return refuse();
-    const record = entry.value;
-    const secrets = openRelease(sealer, serial, record.sealed);
-    try {
-      const claims = decodeClaims(Buffer.from(record.claims, 'base64'));
-      const genuine = message.matches(secrets.keys.unregister) && message.m2meId === record.m2meId;
-      if (!genuine || record.state === 'returned' || !claims.permissions.unregister) return refuse();
-      if (record.discardRecord !== undefined && record.discardRecord !== toHex(message.discardRecord)) return refuse();
-      if (record.state === 'issued') {
-        const put: ReleaseRecord = {
-          ...record,
-          state: releaseFlow.next(record.state, 'unregistration'),
-          discardRecord: toHex(message.discardRecord),
-        };
-        const done = await store.commit([{ space: RELEASE, key: serial, expect: entry.version, put }]);
-        if (!done) throw new GbaError('conflict', 'the release is being changed', { retryable: true });
-      }
-      const acknowledgement = makeAcknowledgement({ serial: message.serial, r: secrets.r.bytes() }, secrets.keys.ack);
-      await letGo(serial);
-      return acknowledgement;
-    } finally {
-      eraseRelease(secrets);
+    const until = (end: number) => Math.floor(Math.min(now + validity * 1000, end) / 1000) * 1000;
+    if (order.variant === 'signed') {
+      const device = await bootstraps.device(order.m2meId);
+      deps.verifyDevice(device, order.m2meId);
+      const bootstrap = { device: Buffer.from(device.spkiSha256, 'hex') };
+      const claims: Claims = { ...common, bootstrap, notAfter: until(device.notAfter) };
+      return { claims, ksNaf: undefined };
     }
+    const { btid, ksNaf, keyExpiry } = await bootstraps.live(order.m2meId);
+    const bootstrap = { blinded: blindBtid(ksNaf, serial, btid) };
+    const claims: Claims = { ...common, bootstrap, notAfter: until(keyExpiry) };
+    return { claims, ksNaf };
   }
 
-  /** From `letting-go` to `gone`: HSS and BSF first, then the tombstone. Safe to repeat. */
-  async function letGo(serial: string): Promise<void> {
-    const entry = await store.get<ReleaseRecord>(RELEASE, serial);
-    if (entry?.value.state !== 'letting-go') return;
-    const record = entry.value;
-    await removeSubscriber(record.impi);
-    const ops: Op[] = [
-      {
-        space: RELEASE,
-        key: serial,
-        expect: entry.version,
-        put: { ...record, state: releaseFlow.next(record.state, 'removed') },
-      },
-      { space: OPEN, key: record.m2meId, delete: true },
-      { space: BOOTSTRAP, key: record.m2meId, delete: true },
-      { space: CUSTOMER, key: record.m2meId, delete: true },
-    ];
-    if (await store.commit(ops)) onStep?.({ step: 10, party: config.id, to: record.m2meId, what: 'let go', serial });
+  function moveOp(entry: Entry<ReleaseRecord>, event: ReleaseEvent, change: Partial<ReleaseRecord> = {}): Op {
+    const { key, value, version } = entry;
+    const put = { ...value, ...change, state: releaseFlow.next(value.state, event) };
+    return { space: RELEASE, key, expect: version, put };
   }
 
-  async function takeBack(der: Uint8Array): Promise<void> {
-    const message = readReturn(der);
-    const serial = toHex(message.serial);
-    const entry = await store.get<ReleaseRecord>(RELEASE, serial);
-    const refuse = (): never => {
-      throw new GbaError('return-invalid', 'the return is not valid');
-    };
-    if (entry === undefined) return refuse();
-    const record = entry.value;
-    const secrets = openRelease(sealer, serial, record.sealed);
-    const genuine = message.matches(secrets.keys.return) && message.m2meId === record.m2meId;
-    eraseRelease(secrets);
-    if (!genuine) return refuse();
-    if (record.state === 'returned') return;
-    if (record.state !== 'issued') return refuse();
-    const done = await store.commit([
-      {
-        space: RELEASE,
-        key: serial,
-        expect: entry.version,
-        put: { ...record, state: releaseFlow.next(record.state, 'return') },
-      },
-      { space: OPEN, key: record.m2meId, delete: true },
-    ]);
-    if (!done) throw new GbaError('conflict', 'the release is being changed', { retryable: true });
+  async function ownRelease(peer: PeerIdentity | undefined, serial: string): Promise<Entry<ReleaseRecord>> {
+    const entry = await findRelease(store, serial);
+    if (entry === undefined) throw new GbaError('release-unknown', 'no such release');
+    await contracts.ownedBy(peer, entry.value.m2meId);
+    return entry;
   }
 
   return {
-    learnBootstrap,
-    issue,
-    unregister,
-    takeBack,
-    async stateOf(peer: PeerIdentity | undefined, serial: string) {
-      const record = (await store.get<ReleaseRecord>(RELEASE, serial))?.value;
-      if (record === undefined) throw new GbaError('release-unknown', 'no such release');
-      await contractOf(peer, record.m2meId);
-      return { serial, m2meId: record.m2meId, state: record.state };
+    async issue(peer: PeerIdentity | undefined, order: ReleaseOrder): Promise<IssuedRelease> {
+      const machine = await contracts.ownedBy(peer, order.m2meId);
+      const { again, version, ops } = await standing(order);
+      if (again !== undefined) return again;
+      const serial = random.bytes(16);
+      const name = toHex(serial);
+      const r = SecretKey.adopt(random.bytes(32));
+      const { claims, ksNaf } = await composeClaims(order, serial, r);
+      const grant = newReleaseGrant(claims, r, ksNaf);
+      ksNaf?.erase();
+      const token = grant.issue();
+      const put: ReleaseRecord = {
+        v: 1,
+        // Where our word alone makes the token, composing it is consenting.
+        state: token === undefined ? releaseFlow.initial : releaseFlow.next(releaseFlow.initial, 'consent'),
+        m2meId: order.m2meId,
+        impi: machine.impi,
+        claims: encodeClaims(claims).toString('base64'),
+        sealed: sealGrant(sealer, name, grant),
+      };
+      grant.erase();
+      const done = await store.commit([
+        ...ops,
+        { space: RELEASE, key: name, expect: 0, put },
+        { space: OPEN_RELEASE, key: order.m2meId, expect: version, put: name },
+      ]);
+      if (!done) throw releaseOpen();
+      if (token !== undefined) shown(order.m2meId, name);
+      return answerOf(name, put);
     },
-    /** After a restart: what was being let go is let go. */
-    async resume(): Promise<void> {
-      for (const entry of await store.list<ReleaseRecord>(RELEASE)) {
-        if (entry.value.state === 'letting-go') await letGo(entry.key);
+
+    /** Signed variant: the machine has signed the claims; our countersignature makes the token. A repeat gets the same. */
+    async consent(peer: PeerIdentity | undefined, serial: string, signature: Uint8Array): Promise<IssuedRelease> {
+      const entry = await ownRelease(peer, serial);
+      const record = entry.value;
+      if (record.token !== undefined) return answerOf(serial, record);
+      const claims = claimsOf(record);
+      if (record.state !== 'composed' || !('device' in claims.bootstrap)) {
+        throw new GbaError('release-not-composed', 'this release waits for no signature');
       }
+      if (clock.now() > claims.notAfter) throw new GbaError('token-expired', 'the claims have run out');
+      const claimsDer = Buffer.from(record.claims, 'base64');
+      const device = await readConsent(signature, claimsDer);
+      if (!equalBytes(Buffer.from(device.spkiSha256, 'hex'), claims.bootstrap.device)) {
+        throw new GbaError('token-device-unknown', 'the claims were signed by another key than that of the machine');
+      }
+      deps.verifyDevice(device, record.m2meId);
+      const token = (await countersign(claimsDer, signature, deps.signer)).toString('base64');
+      if (!(await store.commit([moveOp(entry, 'consent', { token })]))) throw changing();
+      shown(record.m2meId, serial);
+      return answerOf(serial, { ...record, state: 'issued', token });
+    },
+
+    async stateOf(peer: PeerIdentity | undefined, serial: string) {
+      const { m2meId, state } = (await ownRelease(peer, serial)).value;
+      return { serial, m2meId, state };
+    },
+
+    /** The owner, or we, want it back: without a token it just ends, otherwise the machine is asked. */
+    async recall(peer: PeerIdentity | undefined, serial: string): Promise<{ serial: string; state: ReleaseState }> {
+      const ours = peer?.names.includes(config.id) === true;
+      const entry = ours ? await findRelease(store, serial) : await ownRelease(peer, serial);
+      if (entry === undefined) throw new GbaError('release-unknown', 'no such release');
+      const { state, m2meId } = entry.value;
+      if (state === 'recalling' || state === 'returned') return { serial, state };
+      if (state !== 'composed' && state !== 'issued') {
+        throw new GbaError('too-late', 'the machine has discarded its subscription already');
+      }
+      const event = state === 'composed' ? 'withdraw' : 'recall';
+      const close: Op[] = state === 'composed' ? [{ space: OPEN_RELEASE, key: m2meId, delete: true }] : [];
+      if (!(await store.commit([moveOp(entry, event), ...close]))) throw changing();
+      return { serial, state: releaseFlow.next(state, event) };
     },
   };
 }
+
+const releaseOpen = (): GbaError => new GbaError('release-open', 'this machine has an open release already');
+const changing = (): GbaError => new GbaError('conflict', 'the release is being changed', { retryable: true });

@@ -1,12 +1,19 @@
-import { createSealer, toHex } from '../base/index.ts';
+import { codeOf, createSealer, GbaError, toHex } from '../base/index.ts';
 import { createOutbox, type Delivery, deliverOver, type FunctionDeps, type OutboxMessage } from '../flow/index.ts';
 import { createClient, type Listener, listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
-import { loadSigner, readCertificate } from '../x509/index.ts';
+import { loadSigner, readCertificate, type Signer } from '../x509/index.ts';
+import { createBootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
+import { createContracts } from './contracts.ts';
+import { createDeviceTrust } from './device-trust.ts';
 import { macListener, operatorListener, uaListener } from './http.ts';
+import { createLettingGo } from './letting-go.ts';
+import type { OrderDeps } from './order-record.ts';
 import { createOrders, SELF } from './orders.ts';
+import { createPackaging } from './packaging.ts';
+import { createPreloads } from './preloads.ts';
 import { createReleases } from './releases.ts';
 import { createSubscriptions, type OpenSubscription } from './subscriptions.ts';
 
@@ -14,6 +21,9 @@ export interface RunningSho {
   ports: { ua: number; sbi: number };
   close(): Promise<void>;
 }
+
+/** How often orders are looked through for tokens that ran out, milliseconds. */
+const LAPSE_MS = 60_000;
 
 /** An operator: old SHO for one machine and new SHO for another at the same time. */
 export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: ZnClient }): Promise<RunningSho> {
@@ -41,7 +51,13 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
 
   const subscriptions = createSubscriptions(store, sealer);
   await subscriptions.seed(config.subscriptions);
-  const releases = createReleases({ config, store, clock, random, sealer, zn, removeSubscriber, onStep });
+  const contracts = createContracts(config, store);
+  const bootstraps = createBootstraps({ config, store, sealer, zn, contracts, onStep });
+  const lettingGo = createLettingGo({ config, store, sealer, contracts, bootstraps, removeSubscriber, onStep });
+  const signers = signersOf(config);
+  const verifyDevice = createDeviceTrust(config, clock);
+  const common = { config, store, clock, random, sealer, contracts, onStep };
+  const releases = createReleases({ ...common, bootstraps, verifyDevice, signer: signers[0] });
   const toPeers = deliverOver(
     (to) => peers.get(to),
     log,
@@ -60,34 +76,38 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
     return delivery;
   };
   const outbox = createOutbox({ store, clock, random, log, deliver });
-  const orders = createOrders({
-    config,
-    store,
-    clock,
-    random,
-    sealer,
-    signer: loadSigner({ cert: readTextFile(config.signing.cert), key: readTextFile(config.signing.key) }),
-    subscriptions,
-    pvaKey: readCertificate(readTextFile(config.pva.certificate)).spkiSha256,
+  const pvaKey = readCertificate(readTextFile(config.pva.certificate)).spkiSha256;
+  const orderDeps: OrderDeps = { ...common, signers, subscriptions, pvaKey };
+  const packaging = createPackaging(orderDeps);
+  const preloads = createPreloads(orderDeps, packaging);
+  const orders = createOrders(orderDeps, {
+    packaging,
+    preloads,
     provision,
     removeSubscriber,
+    verifyDevice,
     kick: outbox.kick,
-    onStep,
   });
 
   const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
-  const proven = auth.protect(uaListener(releases, log));
-  const byMac = macListener(releases, log);
+  const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));
+  const byMac = macListener(lettingGo, log);
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
   const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
-  const operators = operatorListener(releases, orders, config, log);
+  const operators = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
   const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
   const ua = await listen(wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
   outbox.kick();
-  void releases.resume().catch(() => log.warn('resume-postponed'));
+  void lettingGo.resume().catch(() => log.warn('resume-postponed'));
+  const sweep = setInterval(
+    () => void orders.lapse().catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) })),
+    LAPSE_MS,
+  );
+  sweep.unref();
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {
+      clearInterval(sweep);
       await Promise.all([sbi.close(), ua.close()]);
       await outbox.close();
       for (const client of [hss, bsf, ...peers.values()]) client.close();
@@ -95,4 +115,14 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
       if (deps.store === undefined) await store.close();
     },
   };
+}
+
+/** The first one signs; tokens may name the others too. */
+function signersOf({ signing }: ShoConfig): [Signer, ...Signer[]] {
+  const load = (files: { cert: string; key: string }): Signer =>
+    loadSigner({ cert: readTextFile(files.cert), key: readTextFile(files.key) });
+  if (!Array.isArray(signing)) return [load(signing)];
+  const [first, ...others] = signing.map(load);
+  if (first === undefined) throw new GbaError('config-invalid', 'signing: at least one key');
+  return [first, ...others];
 }

@@ -7,7 +7,6 @@ import {
   derOctets,
   derSequence,
   derSequenceOf,
-  derTagged,
   derText,
   derTime,
   encodeDer,
@@ -16,7 +15,11 @@ import {
 } from '../x509/index.ts';
 import { blindBtid } from './keys.ts';
 
-export type Bootstrap = { blinded: Buffer } | { btid: string };
+/**
+ * Whose word the claims need: a bootstrap of the machine with the old SHO (GBA variant), blinded or in clear, or the
+ * machine's device key, named by SHA-256 of its SubjectPublicKeyInfo (signed variant).
+ */
+export type Bootstrap = { blinded: Buffer } | { btid: string } | { device: Buffer };
 
 /** What the old SHO lets happen: this machine, to this new SHO, by this RO, in this time. Times in milliseconds. */
 export interface Claims {
@@ -37,21 +40,16 @@ export interface Claims {
 
 const VERSION = 1;
 
-const blinded: DerCodec<{ blinded: Buffer }> = wrapped('blinded', derTagged(0, derOctets(32)));
-const clear: DerCodec<{ btid: string }> = wrapped('btid', derTagged(1, derText(320)));
-
-function wrapped<K extends string, T>(name: K, inner: DerCodec<T>): DerCodec<Record<K, T>> {
-  return {
-    toAsn: (value) => inner.toAsn(value[name]),
-    fromAsn: (node) => ({ [name]: inner.fromAsn(node) }) as Record<K, T>,
-  };
-}
-
+const bootstrap: DerCodec<Bootstrap> = derChoice<{ blinded: Buffer; btid: string; device: Buffer }>({
+  blinded: derOctets(32),
+  btid: derText(320),
+  device: derOctets(32),
+});
 const codecOfVersion = derInteger(0, 255);
 const codec = derSequence<Omit<Claims, 'version'> & { version: number }>({
   version: codecOfVersion,
   serial: derOctets(16),
-  bootstrap: derChoice(blinded, clear, (value): value is { blinded: Buffer } => 'blinded' in value),
+  bootstrap,
   m2meId: derText(128),
   newSho: derSequence<Claims['newSho']>({ id: derText(253), keyHashes: derSequenceOf(derOctets(32), 1, 4) }),
   roId: derText(253),
@@ -86,6 +84,7 @@ export function asToken<T>(code: () => T): T {
 
 /** The claims mean the bootstrap of `btid`, whose Ks_NAF(token) is given. */
 export function meansBootstrap(claims: Claims, btid: string, ksNafToken: SecretKey): boolean {
+  if ('device' in claims.bootstrap) return false;
   if ('btid' in claims.bootstrap) return claims.bootstrap.btid === btid;
   return equalBytes(claims.bootstrap.blinded, blindBtid(ksNafToken, claims.serial, btid));
 }

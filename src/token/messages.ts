@@ -1,4 +1,4 @@
-import { equalBytes, GbaError, type SecretKey } from '../base/index.ts';
+import { equalBytes, GbaError, SecretKey } from '../base/index.ts';
 import {
   type DerCodec,
   decodeDer,
@@ -9,11 +9,16 @@ import {
   derText,
   derTime,
   encodeDer,
+  isCms,
 } from '../x509/index.ts';
 import { hmac } from './keys.ts';
+import { type SignedMessage, signedMessage } from './signed-message.ts';
 
-/** A message as read: its fields, and whether its MAC is the one of `key` (constant time). */
-export type Read<T> = T & { matches(key: SecretKey): boolean };
+/** What shows that a message of the machine is genuine: the MAC key of its purpose, or the device key (SHA-256). */
+export type Proof = SecretKey | { device: Uint8Array };
+
+/** A message as read: its fields, and whether it was made with `proof` (constant time). */
+export type Read<T> = T & { matches(proof: Proof): boolean };
 
 export interface Unregistration {
   serial: Buffer;
@@ -41,6 +46,8 @@ export interface Release {
 
 export interface Result {
   serial: Buffer;
+  /** SHA-256 of the package that it is about, 32 octets: a repeated failure of an older one says nothing of a corrected one. */
+  packageDigest: Buffer;
   outcome: 'success' | 'failure';
   /** Stable code of the failure; empty after a success. */
   reason: string;
@@ -57,6 +64,7 @@ interface Envelope {
   mac: Buffer;
 }
 
+const INVALID = 'message-der-invalid';
 const serial = derOctets(16);
 const envelopeCodec = derSequence<Envelope>({ body: derOctets(1, 2048), mac: derOctets(32) });
 
@@ -74,7 +82,10 @@ function message<T extends object>(kind: number, fields: { [K in keyof T]: DerCo
     read(der: Uint8Array): Read<T> {
       const envelope = asMessage(() => decodeDer(envelopeCodec, der, { size: 4096 }));
       const { fields: value } = asMessage(() => decodeDer(body, envelope.body));
-      return { ...value, matches: (key) => equalBytes(envelope.mac, hmac(key, envelope.body)) };
+      return {
+        ...value,
+        matches: (proof) => proof instanceof SecretKey && equalBytes(envelope.mac, hmac(proof, envelope.body)),
+      };
     },
   };
 }
@@ -84,24 +95,40 @@ function asMessage<T>(code: () => T): T {
   try {
     return code();
   } catch (cause) {
-    throw new GbaError('message-der-invalid', 'the message is not strictly valid DER of its schema', { cause });
+    throw new GbaError(INVALID, 'the message is not strictly valid DER of its schema', { cause });
   }
 }
 
-const unregistration = message<Unregistration>(9, {
-  serial,
-  m2meId: derText(128),
-  discardedAt: derTime,
-  discardRecord: derOctets(32),
-});
+const unregistrationFields = { serial, m2meId: derText(128), discardedAt: derTime, discardRecord: derOctets(32) };
+const unregistration = message<Unregistration>(9, unregistrationFields);
+const signedUnregistration = signedMessage<Unregistration>(24, INVALID, unregistrationFields);
 const acknowledgement = message<Acknowledgement>(10, { serial, r: derOctets(32) });
 const relay = message<Relay>(11, { serial, r: derOctets(32) });
 const release = message<Release>(12, { serial });
-const result = message<Result>(13, { serial, outcome: derEnum(['success', 'failure']), reason: derText(64, true) });
-const returned = message<Return>(20, { serial, m2meId: derText(128), reason: derText(64) });
+const result = message<Result>(13, {
+  serial,
+  packageDigest: derOctets(32),
+  outcome: derEnum(['success', 'failure']),
+  reason: derText(64, true),
+});
+const returnFields = { serial, m2meId: derText(128), reason: derText(64) };
+const returned = message<Return>(20, returnFields);
+const signedReturn = signedMessage<Return>(25, INVALID, returnFields);
+
+/** The same message by MAC or by the device key: the octets say which, whoever reads it need not care. */
+const either =
+  <T extends object>(maced: { read(der: Uint8Array): Read<T> }, signed: SignedMessage<T>) =>
+  async (der: Uint8Array): Promise<Read<T>> => {
+    if (!isCms(der)) return maced.read(der);
+    const message = await signed.read(der);
+    const by = Buffer.from(message.signer.spkiSha256, 'hex');
+    const matches = (proof: Proof) => !(proof instanceof SecretKey) && equalBytes(by, proof.device);
+    return { ...message, matches };
+  };
 
 export const makeUnregistration = unregistration.make;
-export const readUnregistration = unregistration.read;
+export const signUnregistration = signedUnregistration.make;
+export const readUnregistration = either(unregistration, signedUnregistration);
 export const makeAcknowledgement = acknowledgement.make;
 export const readAcknowledgement = acknowledgement.read;
 export const makeRelay = relay.make;
@@ -111,4 +138,5 @@ export const readRelease = release.read;
 export const makeResult = result.make;
 export const readResult = result.read;
 export const makeReturn = returned.make;
-export const readReturn = returned.read;
+export const signReturn = signedReturn.make;
+export const readReturn = either(returned, signedReturn);

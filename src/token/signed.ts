@@ -1,8 +1,4 @@
-import { GbaError } from '../base/index.ts';
 import {
-  type Certificate,
-  type DerCodec,
-  decodeDer,
   derBoolean,
   derEnum,
   derInteger,
@@ -11,20 +7,17 @@ import {
   derSequenceOf,
   derText,
   derTime,
-  encodeDer,
-  type Signer,
-  signCms,
-  verifyCms,
 } from '../x509/index.ts';
+import { signedMessage as signed } from './signed-message.ts';
 
-/** The owner's word to its machine (step 2), or the wish to take it back. */
+/** The owner's word to its machine: change operator (step 2), take that back, or sign these claims (signed variant). */
 export interface Instruction {
   m2meId: string;
   /** Strictly increasing; the highest wins. */
   number: number;
-  kind: 'change' | 'cancel';
-  /** DER of the claims announced. */
-  claimsDer: Buffer;
+  kind: 'change' | 'cancel' | 'sign';
+  /** What is announced: DER of the claims, or of a signed token, which says itself who consents (`readAnnouncement`). */
+  announced: Buffer;
 }
 
 /** The TRE's signed measurements (step 4). */
@@ -50,43 +43,15 @@ export interface Validation {
   treCertificate: Buffer;
 }
 
-export type Signed<T> = T & { signer: Certificate };
-
-/** A signed message: CMS over DER that names its kind first, so that no signature serves for another kind. */
-function signed<T extends object>(kind: number, code: string, fields: { [K in keyof T]: DerCodec<T[K]> }) {
-  const codec = derSequence<{ kind: number; fields: T }>({
-    kind: derInteger(kind, kind),
-    fields: derSequence<T>(fields),
-  });
-  return {
-    async make(value: T, signer: Signer): Promise<Buffer> {
-      let content: Buffer;
-      try {
-        content = encodeDer(codec, { kind, fields: value });
-      } catch (cause) {
-        throw new GbaError(code, 'what is to be signed does not fit its schema', { cause });
-      }
-      return await signCms(content, signer);
-    },
-    /** Structure and signature are checked; whether `signer` may say this is the caller's business. */
-    async read(der: Uint8Array): Promise<Signed<T>> {
-      try {
-        const { content, signer } = await verifyCms(der);
-        return { ...decodeDer(codec, content).fields, signer };
-      } catch (cause) {
-        throw new GbaError(code, 'the signed message is malformed or its signature is wrong', { cause });
-      }
-    },
-  };
-}
-
 const certificate = derOctets(1, 4096);
+/** Claims, or claims with two signatures and the certificates inside them. */
+const MAX_ANNOUNCEMENT = 16_384;
 
 const instruction = signed<Instruction>(2, 'instruction-invalid', {
   m2meId: derText(128),
   number: derInteger(1, Number.MAX_SAFE_INTEGER),
-  kind: derEnum(['change', 'cancel']),
-  claimsDer: derOctets(1, 4096),
+  kind: derEnum(['change', 'cancel', 'sign']),
+  announced: derOctets(1, MAX_ANNOUNCEMENT),
 });
 const quote = signed<Quote>(4, 'quote-invalid', {
   m2meId: derText(128),

@@ -175,12 +175,21 @@ export const derTagged = <T>(tag: number, inner: DerCodec<T>): DerCodec<T> => ({
   },
 });
 
-/** One of two tagged alternatives, told apart by `pick` when writing and by the tag when reading. */
-export const derChoice = <A, B>(
-  a: DerCodec<A>,
-  b: DerCodec<B>,
-  pick: (value: A | B) => value is A,
-): DerCodec<A | B> => ({
-  toAsn: (value) => (pick(value) ? a.toAsn(value) : b.toAsn(value as B)),
-  fromAsn: (node) => (node.idBlock.tagNumber === 0 ? a.fromAsn(node) : b.fromAsn(node)),
-});
+type OneOf<T> = { [K in keyof T]: Record<K, T[K]> }[keyof T];
+
+/** CHOICE of the named alternatives, `[0] EXPLICIT`, `[1] EXPLICIT` and so on; a value is an object with just its member. */
+export function derChoice<T extends object>(alternatives: { [K in keyof T]: DerCodec<T[K]> }): DerCodec<OneOf<T>> {
+  const names = Object.keys(alternatives) as (keyof T)[];
+  return {
+    toAsn(value) {
+      const tag = names.findIndex((name) => name in value);
+      const name = names[tag] ?? refuse('no such alternative');
+      return derTagged(tag, alternatives[name]).toAsn((value as T)[name]);
+    },
+    fromAsn(node) {
+      const tag = node.idBlock.tagNumber;
+      const name = names[tag] ?? refuse('no such alternative');
+      return { [name]: derTagged(tag, alternatives[name]).fromAsn(node) } as OneOf<T>;
+    },
+  };
+}

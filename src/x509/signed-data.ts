@@ -1,4 +1,5 @@
 import { createHash, sign, verify } from 'node:crypto';
+import * as asn1js from 'asn1js';
 import { equalBytes, GbaError } from '../base/index.ts';
 import { issuerAndSerial } from './certificate-fields.ts';
 import { parseDer } from './der.ts';
@@ -44,6 +45,12 @@ export interface VerifiedCms {
   content: Buffer;
   /** Whose key signed. Trust in it is the caller's business: pin its key or verify its chain. */
   signer: Certificate;
+}
+
+/** True for a ContentInfo (an OBJECT IDENTIFIER comes first), whatever is wrong further inside. */
+export function isCms(der: Uint8Array): boolean {
+  const { result: node } = asn1js.fromBER(new Uint8Array(der).buffer);
+  return node instanceof asn1js.Sequence && node.valueBlock.value[0] instanceof asn1js.ObjectIdentifier;
 }
 
 /** Verifies structure and signature; throws `der-invalid`, `cms-invalid` or `signature-invalid`. */

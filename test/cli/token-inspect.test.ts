@@ -102,7 +102,7 @@ test('what is no token is refused by name and never quoted', async () => {
 });
 
 test('a signed message that was tampered with is not shown', async () => {
-  const instruction = { m2meId: 'm', number: 1, kind: 'change', claimsDer: encodeClaims(exampleClaims()) } as const;
+  const instruction = { m2meId: 'm', number: 1, kind: 'change', announced: encodeClaims(exampleClaims()) } as const;
   const der = await makeInstruction(instruction, signer);
   const broken = Buffer.from(der);
   const at = broken.indexOf(Buffer.from('m2me-0001'));
@@ -112,7 +112,7 @@ test('a signed message that was tampered with is not shown', async () => {
 });
 
 test('every kind is recognised and says what is in it', async () => {
-  const instruction = { m2meId: 'm', number: 7, kind: 'cancel', claimsDer: encodeClaims(exampleClaims()) } as const;
+  const instruction = { m2meId: 'm', number: 7, kind: 'cancel', announced: encodeClaims(exampleClaims()) } as const;
   const nonce = fill(1);
   const quote = {
     m2meId: 'm',
@@ -144,7 +144,11 @@ test('every kind is recognised and says what is in it', async () => {
     [makeAcknowledgement({ serial, r }, key), /^acknowledgement/, 'releaseLock'],
     [makeRelay({ serial, r }, key), /^relay/, 'releaseLock'],
     [makeRelease({ serial }, key), /^release/, serial.toString('hex')],
-    [makeResult({ serial, outcome: 'failure', reason: 'because' }, key), /^result/, 'because'],
+    [
+      makeResult({ serial, packageDigest: EXAMPLE.packageDigest, outcome: 'failure', reason: 'because' }, key),
+      /^result/,
+      'because',
+    ],
     [makeReturn({ serial, m2meId: 'm', reason: 'cancelled' }, key), /^return/, 'cancelled'],
     [await makeInstruction(instruction, signer), /^instruction/, 'owner.test'],
     [await makeQuote(quote, signer), /^quote/, '"fw"'],

@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SecretKey } from '../../src/base/index.ts';
+import { codeOf, SecretKey } from '../../src/base/index.ts';
 import type { ChangeState } from '../../src/m2me/change-flow.ts';
 import { acceptBoundToken, type BoundTokenCheck } from '../../src/m2me/procedures/accept-bound-token.ts';
 import {
+  type BoundToken,
   blindBtid,
   type Claims,
   deriveTokenKeys,
   encodeClaims,
+  isNarrowed,
+  machineGrant,
   makeToken,
   narrowToken,
+  readBoundToken,
   readToken,
 } from '../../src/token/index.ts';
+import { makeAuthority, makeSigner } from '../support/certificates.ts';
 import { EXAMPLE, exampleClaims, exampleKeys, fill } from '../support/claims.ts';
 
 const NOW = Date.parse('2027-01-01T12:00:00Z');
 const DIGEST = EXAMPLE.packageDigest;
 const DAY = 86_400_000;
+const device = await makeSigner('m2me-0001', await makeAuthority('Maker'));
 
 function bound(
   change: Partial<Claims> = {},
@@ -32,24 +38,33 @@ interface World extends Partial<BoundTokenCheck> {
   announced?: Partial<Claims> | false;
   state?: ChangeState;
   pinned?: boolean;
+  bootstraps?: readonly { btid: string; ksNaf: SecretKey }[];
 }
 
-function judge(octets: Buffer, { announced = {}, state = 'announced', pinned = true, ...check }: World = {}) {
-  const known =
-    announced === false
-      ? undefined
-      : {
-          claimsDer: encodeClaims(exampleClaims(announced)),
-          state,
-          ...(pinned && { install: exampleKeys().install }),
-        };
-  const verdict = acceptBoundToken(octets, {
+const LIVE = [{ btid: EXAMPLE.btid, ksNaf: EXAMPLE.ksNafToken }];
+
+async function judge(octets: Buffer, world: World = {}): Promise<string> {
+  const { announced = {}, state = 'announced', pinned = true, bootstraps = LIVE, ...check } = world;
+  const claims = announced === false ? undefined : exampleClaims(announced);
+  const known = claims && { claimsDer: encodeClaims(claims), state };
+  const grant = machineGrant(Object.values(exampleKeys()), device);
+  let token: BoundToken;
+  try {
+    token = await readBoundToken(octets);
+  } catch (error) {
+    return codeOf(error);
+  }
+  const own = token.claims.serial.equals(EXAMPLE.serial);
+  const verdict = acceptBoundToken(token, {
     now: NOW,
     skewMs: 300_000,
     m2meId: 'm2me-0001',
     roId: 'ro.test',
-    digest: DIGEST,
-    bootstraps: [{ btid: EXAMPLE.btid, ksNaf: EXAMPLE.ksNafToken }],
+    narrowed: isNarrowed(token, DIGEST, {
+      pinned: pinned && own && claims !== undefined ? { grant, claims } : undefined,
+      bootstraps,
+      deviceKey: fill(0xde),
+    }),
     waiting: EXAMPLE.serial.toString('hex'),
     known: (serial) => (serial === EXAMPLE.serial.toString('hex') ? known : undefined),
     ...check,
@@ -58,7 +73,7 @@ function judge(octets: Buffer, { announced = {}, state = 'announced', pinned = t
 }
 
 const refused = (name: string, octets: () => Buffer, expected: string, world?: World) =>
-  test(name, () => assert.equal(judge(octets(), world), expected));
+  test(name, async () => assert.equal(await judge(octets(), world), expected));
 
 refused('octets that are not DER', () => Buffer.from('3003020101ff', 'hex'), 'token-der-invalid');
 refused('one octet behind the token', () => Buffer.concat([bound(), Buffer.alloc(1)]), 'token-der-invalid');
@@ -126,28 +141,28 @@ refused('a newer instruction replaced this one', () => bound(), 'token-supersede
   pinned: false,
 });
 
-test('every single flipped bit is refused, and never for good', () => {
+test('every single flipped bit is refused, and never for good', async () => {
   const good = bound();
   for (let bit = 0; bit < good.length * 8; bit++) {
     const flipped = Buffer.from(good);
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    const verdict = judge(flipped);
+    const verdict = await judge(flipped);
     assert.ok(verdict !== 'accepted' && !verdict.includes('final'), `bit ${bit}: ${verdict}`);
   }
 });
 
-test('all holds: accepted by the pinned key when the bootstrap has ended, and by trying the live ones', () => {
-  assert.equal(judge(bound(), { bootstraps: [] }), 'accepted');
-  assert.equal(judge(bound(), { pinned: false }), 'accepted');
-  assert.equal(judge(bound(), { state: 'attested' }), 'accepted');
+test('all holds: accepted by the pinned key when the bootstrap has ended, and by trying the live ones', async () => {
+  assert.equal(await judge(bound(), { bootstraps: [] }), 'accepted');
+  assert.equal(await judge(bound(), { pinned: false }), 'accepted');
+  assert.equal(await judge(bound(), { state: 'attested' }), 'accepted');
 });
 
-test('the clock may be off by the configured skew on either end', () => {
+test('the clock may be off by the configured skew on either end', async () => {
   const { notBefore, notAfter } = exampleClaims();
-  assert.equal(judge(bound(), { now: notBefore - 300_000 }), 'accepted');
-  assert.equal(judge(bound(), { now: notAfter + 300_000 }), 'accepted');
-  assert.equal(judge(bound(), { now: notBefore - 300_001 }), 'token-not-yet-valid');
-  assert.equal(judge(bound(), { now: notAfter + 300_001 }), 'token-expired (final)');
+  assert.equal(await judge(bound(), { now: notBefore - 300_000 }), 'accepted');
+  assert.equal(await judge(bound(), { now: notAfter + 300_000 }), 'accepted');
+  assert.equal(await judge(bound(), { now: notBefore - 300_001 }), 'token-not-yet-valid');
+  assert.equal(await judge(bound(), { now: notAfter + 300_001 }), 'token-expired (final)');
 });
 
 /** Version 2 in otherwise good claims: the INTEGER 02 01 01 is the first member. */

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { codeOf } from '../../src/base/index.ts';
 import type { ChangeState } from '../../src/m2me/change-flow.ts';
 import { acceptInstruction, type InstructionCheck } from '../../src/m2me/procedures/accept-instruction.ts';
-import { type Claims, encodeClaims, makeInstruction, readInstruction } from '../../src/token/index.ts';
+import {
+  type Claims,
+  encodeClaims,
+  makeInstruction,
+  readAnnouncement,
+  readInstruction,
+} from '../../src/token/index.ts';
 import { readCertificate } from '../../src/x509/index.ts';
 import { makeAuthority, makeSigner } from '../support/certificates.ts';
 import { EXAMPLE, exampleClaims, fill } from '../support/claims.ts';
@@ -26,9 +33,12 @@ interface World extends Partial<InstructionCheck> {
 
 async function judge({ number = 6, kind = 'change', to = 'm2me-0001', ...world }: World = {}) {
   const claimsDer = world.claimsDer ?? encodeClaims(exampleClaims(world.claims));
-  const signed = await makeInstruction({ m2meId: to, number, kind, claimsDer }, world.signer ?? owner);
+  const signed = await makeInstruction({ m2meId: to, number, kind, announced: claimsDer }, world.signer ?? owner);
+  const instruction = await readInstruction(signed);
   const state = world.knownAs;
-  const verdict = acceptInstruction(await readInstruction(signed), {
+  const announcement = await readAnnouncement(instruction.announced).catch((error: unknown) => codeOf(error));
+  if (typeof announcement === 'string') return { ok: false, reason: announcement, final: false } as const;
+  const verdict = acceptInstruction(instruction, announcement, {
     now: NOW,
     skewMs: 300_000,
     m2meId: 'm2me-0001',
@@ -36,6 +46,8 @@ async function judge({ number = 6, kind = 'change', to = 'm2me-0001', ...world }
     ownerKeySha256: readCertificate(owner.certificate).spkiSha256,
     highest: 5,
     bootstraps: world.bootstraps ?? [{ btid: EXAMPLE.btid, ksNaf: EXAMPLE.ksNafToken }],
+    deviceKey: fill(0xde),
+    isOldSho: () => true,
     known: (serial) =>
       state !== undefined && serial === SERIAL
         ? { claimsDer: encodeClaims(exampleClaims(world.knownClaims)), state }
@@ -93,7 +105,7 @@ refused('a cancel of a token of another machine', { kind: 'cancel', bootstraps: 
 test('a new change is announced with keys to pin', async () => {
   const verdict = await judge();
   assert.ok(
-    verdict.ok && verdict.effect === 'announce' && verdict.keys !== undefined && verdict.replaces === undefined,
+    verdict.ok && verdict.effect === 'announce' && verdict.secrets !== undefined && verdict.replaces === undefined,
   );
 });
 
@@ -116,5 +128,5 @@ test('a cancel is taken before the point of no return, and for a token never ann
   const known = await judge({ kind: 'cancel', knownAs: 'stored' });
   assert.ok(known.ok && known.effect === 'cancel');
   const unknown = await judge({ kind: 'cancel' });
-  assert.ok(unknown.ok && unknown.effect === 'cancel' && unknown.keys !== undefined);
+  assert.ok(unknown.ok && unknown.effect === 'cancel' && unknown.secrets !== undefined);
 });

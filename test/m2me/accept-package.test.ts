@@ -23,9 +23,10 @@ const inside = {
 const reasonOf = (verdict: { ok: boolean; reason?: string; final?: boolean }) =>
   verdict.ok ? 'accepted' : `${verdict.reason}${verdict.final === true ? ' (final)' : ''}`;
 
-test('a package over the limit, or of no octets, is refused before the download', () => {
+test('a package over the limit is refused before the download; none at all is for what is stored already', () => {
   assert.equal(reasonOf(acceptSize(65_537, 65_536)), 'package-too-large');
-  assert.equal(reasonOf(acceptSize(0, 65_536)), 'package-too-large');
+  assert.equal(reasonOf(acceptSize(-1, 65_536)), 'package-too-large');
+  assert.equal(reasonOf(acceptSize(0, 65_536)), 'accepted');
   assert.equal(reasonOf(acceptSize(65_536, 65_536)), 'accepted');
 });
 

@@ -65,8 +65,8 @@ async function change(tre: Tre): Promise<void> {
     if (record === undefined) {
       if (tre.identity() === undefined) await tre.commission(mcimA());
       await keepContext(tre, 0x5c, START + 1000);
-      await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
-      await tre.storePending(mcimB(), SERIAL, 'dd'.repeat(32));
+      await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
+      await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, 'dd'.repeat(32));
     }
     await tre.discard(SERIAL, []);
     await tre.unregistration(SERIAL);

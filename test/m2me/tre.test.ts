@@ -46,8 +46,8 @@ function vector(seq: number, rand = fill(1, 16)) {
 test('no secret of a subscription or a context stands in any file in clear', async () => {
   const { tre, directory } = await makeTre();
   const { ks } = await keepContext(tre, 0x5c, START + 1000);
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
   const octets = allOctets(directory);
   for (const hex of [SET_1.k, SET_1.opc, SET_3.k, SET_3.opc])
     assert.equal(holds(octets, Buffer.from(hex, 'hex')), false);
@@ -126,7 +126,7 @@ test('a slot that no pointer names is removed: the power went before it became v
   const { tre, directory, reopen } = await makeTre();
   const pointer = readFileSync(join(directory, 'slots'));
   const before = readdirSync(directory).sort();
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   writeFileSync(join(directory, 'slots'), pointer);
   const again = await reopen();
   assert.equal(again.pendingSerial(), undefined);
@@ -136,7 +136,7 @@ test('a slot that no pointer names is removed: the power went before it became v
 test('nothing is discarded while no complete new subscription of this serial waits', async () => {
   const { tre } = await makeTre();
   await rejects(tre.discard(SERIAL, []), 'discard-without-pending');
-  await tre.storePending(mcimB(), 'bb'.repeat(16), DIGEST);
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), 'bb'.repeat(16), DIGEST);
   await rejects(tre.discard(SERIAL, []), 'discard-without-pending');
   assert.equal(tre.identity()?.impi, mcimA().impi);
 });
@@ -144,7 +144,7 @@ test('nothing is discarded while no complete new subscription of this serial wai
 test('a pending slot that lost its key does not count as complete', async () => {
   const { tre, directory, reopen } = await makeTre();
   const before = new Set(readdirSync(directory));
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   const keyFile = readdirSync(directory).find((name) => !before.has(name) && name.endsWith('.key')) ?? '';
   writeFileSync(join(directory, keyFile), Buffer.alloc(64));
   await rejects((await reopen()).discard(SERIAL, []), 'discard-without-pending');
@@ -152,8 +152,8 @@ test('a pending slot that lost its key does not count as complete', async () => 
 
 test('no unregistration before a durable discard record', async () => {
   const { tre } = await makeTre();
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   await rejects(tre.unregistration(SERIAL), 'discard-record-missing');
 });
 
@@ -163,19 +163,19 @@ test('no unregistration while the record is there but the slot is not erased yet
     readdirSync(directory)
       .find((name) => name.startsWith('slot-'))
       ?.split('.', 1)[0] ?? '';
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   await tre.pins.writeDiscard({ serial: SERIAL, m2meId: 'm2me-0001', slot, discardedAt: START });
   await rejects(tre.unregistration(SERIAL), 'discard-record-missing');
   await tre.discard(SERIAL, []);
-  assert.equal(readUnregistration(await tre.unregistration(SERIAL)).matches(tokenKeys().unregister), true);
+  assert.equal((await readUnregistration(await tre.unregistration(SERIAL))).matches(tokenKeys().unregister), true);
 });
 
 test('after the discard nothing can bring K, OPc, SQN or Ks back, and it can be repeated', async () => {
   const { tre, directory, reopen } = await makeTre();
   await keepContext(tre, 0x5c, START + 1000);
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
   const stolen = mkdtempSync(join(tmpdir(), 'gba-stolen-'));
   for (const name of readdirSync(directory).filter((one) => !one.endsWith('.key'))) {
     copyFileSync(join(directory, name), join(stolen, name));
@@ -195,8 +195,8 @@ test('after the discard nothing can bring K, OPc, SQN or Ks back, and it can be 
 
 test('the discard is finished after a power cut between the record and the erasure', async () => {
   const { tre, directory, reopen } = await makeTre();
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
   const copy = mkdtempSync(join(tmpdir(), 'gba-tre-'));
   const before = readdirSync(directory);
   for (const name of before) copyFileSync(join(directory, name), join(copy, name));
@@ -218,8 +218,8 @@ test('the open sessions and the pinned keys outlive the discard, and end when th
   const { tre, time } = await makeTre();
   await keepContext(tre, 0x5c, START + 1000);
   const [live] = await tre.nafKeys('ro.test', RO_SUITE);
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
   await tre.discard(SERIAL, [{ fqdn: 'ro.test', uaId: RO_SUITE }]);
   const kept = await tre.pins.session(SERIAL, 'ro.test', RO_SUITE, time.now);
   assert.ok(live && kept?.ksNaf.equals(live.ksNaf));
@@ -232,10 +232,10 @@ test('the open sessions and the pinned keys outlive the discard, and end when th
 test('activation needs the pending slot of this serial and an empty place; it can be repeated', async () => {
   const { tre, reopen } = await makeTre();
   await rejects(tre.activate(SERIAL), 'slot-incomplete');
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   await rejects(tre.activate(SERIAL), 'slot-taken');
   await rejects(tre.activate('bb'.repeat(16)), 'slot-incomplete');
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
   await tre.discard(SERIAL, []);
   await tre.activate(SERIAL);
   await tre.activate(SERIAL);
@@ -246,8 +246,8 @@ test('activation needs the pending slot of this serial and an empty place; it ca
 test('a dropped pending slot leaves nothing, a second one takes the place of the first', async () => {
   const { tre, directory } = await makeTre();
   const before = readdirSync(directory).length;
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
-  await tre.storePending(mcimB({ impi: 'x@y.test' }), 'bb'.repeat(16), DIGEST);
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
+  await tre.domain(mcimB().sho.id).storePending(mcimB({ impi: 'x@y.test' }), 'bb'.repeat(16), DIGEST);
   assert.equal(await tre.pendingReady(SERIAL), false);
   assert.equal(await tre.pendingReady('bb'.repeat(16)), true);
   await tre.dropPending();
@@ -267,20 +267,20 @@ test('records pinned at the same moment are all there after a restart', async ()
   const { tre, reopen } = await makeTre();
   const { pins } = tre;
   await Promise.all([
-    pins.pinTokenKeys(SERIAL, tokenKeys()),
+    pins.pinTokenKeys(SERIAL, Object.values(tokenKeys())),
     pins.pinRoKeys(SERIAL, roKeys()),
     pins.keepRelease(SERIAL, SecretKey.copyOf(fill(1))),
     pins.keepRelease(SERIAL, SecretKey.copyOf(fill(2))),
   ]);
   const again = await reopen();
-  assert.ok((await again.pins.tokenKeys(SERIAL))?.ack.equals(tokenKeys().ack));
+  assert.ok((await again.pins.tokenKeys(SERIAL))?.[2]?.equals(tokenKeys().ack));
   assert.ok((await again.pins.roKeys(SERIAL))?.relay.equals(roKeys().relay));
   assert.ok((await again.pins.release(SERIAL))?.equals(SecretKey.copyOf(fill(2))));
 });
 
 test('what an interrupted erasure left does not come up under a new key of the same name', async () => {
   const { tre, directory, reopen } = await makeTre();
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
   const keyFile = join(directory, `change-${SERIAL}.key`);
   writeFileSync(keyFile, Buffer.alloc(readFileSync(keyFile).length));
   const again = await reopen();
@@ -292,8 +292,8 @@ test('a discard that a power cut stopped before the erasure still needs the new 
   const { tre, directory, reopen } = await makeTre();
   const slots = () => readdirSync(directory).filter((name) => name.startsWith('slot-') && name.endsWith('.key'));
   const [old = ''] = slots();
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   const slot = old.split('.', 1)[0] ?? '';
   await tre.pins.writeDiscard({ serial: SERIAL, m2meId: 'm2me-0001', slot, discardedAt: START });
   const pending = slots().find((name) => name !== old) ?? '';
@@ -305,12 +305,12 @@ test('a discard that a power cut stopped before the erasure still needs the new 
 
 test('after the point of no return nothing takes the waiting subscription away', async () => {
   const { tre } = await makeTre();
-  await tre.pins.pinTokenKeys(SERIAL, tokenKeys());
-  await tre.storePending(mcimB(), SERIAL, DIGEST);
+  await tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys()));
+  await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
   await tre.discard(SERIAL, []);
   await rejects(tre.dropPending(), 'discard-begun');
-  await rejects(tre.storePending(mcimA(), 'bb'.repeat(16), DIGEST), 'discard-begun');
-  await tre.storePending(mcimB({ impi: 'corrected@sho-b.test' }), SERIAL, DIGEST);
+  await rejects(tre.domain(mcimA().sho.id).storePending(mcimA(), 'bb'.repeat(16), DIGEST), 'discard-begun');
+  await tre.domain(mcimB().sho.id).storePending(mcimB({ impi: 'corrected@sho-b.test' }), SERIAL, DIGEST);
   await tre.activate(SERIAL);
   assert.equal(tre.identity()?.impi, 'corrected@sho-b.test');
 });
@@ -318,15 +318,15 @@ test('after the point of no return nothing takes the waiting subscription away',
 test('a disk that refuses is a clear refusal', async () => {
   const { tre, directory } = await makeTre();
   rmSync(directory, { recursive: true });
-  await rejects(tre.pins.pinTokenKeys(SERIAL, tokenKeys()), 'tre-storage-failed');
-  await rejects(tre.storePending(mcimB(), SERIAL, DIGEST), 'tre-storage-failed');
+  await rejects(tre.pins.pinTokenKeys(SERIAL, Object.values(tokenKeys())), 'tre-storage-failed');
+  await rejects(tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST), 'tre-storage-failed');
 });
 
 test('every file of the TRE is for its owner alone', async () => {
   const mask = process.umask(0);
   try {
     const { tre, directory } = await makeTre({ directory: join(mkdtempSync(join(tmpdir(), 'gba-modes-')), 'tre') });
-    await tre.storePending(mcimB(), SERIAL, DIGEST);
+    await tre.domain(mcimB().sho.id).storePending(mcimB(), SERIAL, DIGEST);
     assert.equal(statSync(directory).mode & 0o777, 0o700);
     for (const name of readdirSync(directory)) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
   } finally {

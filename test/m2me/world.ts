@@ -158,8 +158,8 @@ export async function startWorld() {
         return { status: 204 };
       },
     },
-    ...both('unregistrations', ({ body }) => {
-      const message = readUnregistration(body);
+    ...both('unregistrations', async ({ body }) => {
+      const message = await readUnregistration(body);
       const change = oldSho.changes.get(toHex(message.serial));
       if (change === undefined || !message.matches(change.keys.unregister) || oldSho.returned.has(change.serial)) {
         throw new GbaError('unregistration-invalid', 'the unregistration is not valid');
@@ -168,8 +168,8 @@ export async function startWorld() {
       a.hss.remove(mcimA().impi);
       return { status: 200, bytes: oldSho.acknowledge(change) };
     }),
-    ...both('returns', ({ body }) => {
-      const message = readReturn(body);
+    ...both('returns', async ({ body }) => {
+      const message = await readReturn(body);
       const change = oldSho.changes.get(toHex(message.serial));
       if (change === undefined || !message.matches(change.keys.return) || oldSho.letGo.has(change.serial)) {
         throw new GbaError('return-invalid', 'the return is not valid');
@@ -402,7 +402,7 @@ export async function startWorld() {
     /** Step 2. */
     async instruct(change: Change, kind: 'change' | 'cancel' = 'change', signer = owner) {
       const claimsDer = readToken(change.token).claimsDer;
-      const message = await makeInstruction({ m2meId: M2ME, number: ++number, kind, claimsDer }, signer);
+      const message = await makeInstruction({ m2meId: M2ME, number: ++number, kind, announced: claimsDer }, signer);
       return await world.local<{ state?: string; cause?: string }>('POST', '/local/v1/instructions', message);
     },
     /** Step 6. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { systemClock, systemRandom } from '../../src/base/index.ts';
+import { packageDigest } from '../../src/mcim/index.ts';
 import { makeRelay, makeResult, readRelease } from '../../src/token/index.ts';
 import { type Bootstrapped, eventually, type Lab, M2ME, makeDelivery, OLD_IMPI, startLab } from './support.ts';
 
@@ -34,7 +35,8 @@ const discover = (who: string) => lab.as(who).send('GET', `/discovery/v1/machine
 const acknowledge = (bytes: Uint8Array) => lab.device.send('POST', '/m2me/v1/acknowledgements', { bytes });
 const report = (bytes: Uint8Array) => lab.device.send('POST', '/m2me/v1/results', { bytes });
 const order = () => ({ orderId: delivery.orderId, m2meId: M2ME });
-const success = { serial, outcome: 'success', reason: '' } as const;
+const digestOf = () => packageDigest(Buffer.from(delivery.package, 'base64'));
+const success = () => ({ serial, packageDigest: digestOf(), outcome: 'success', reason: '' }) as const;
 
 test('a delivery by another SHO than the token names is refused', () =>
   refuses('token-wrong-audience', () => deliver('sho-c.test', delivery)));
@@ -140,18 +142,18 @@ test('a refusal after the point of no return is refused', () =>
 
 test('a forged result is refused, and registration is still not possible', async () => {
   const forged = lab.roKeys(lab.bootstrap(OLD_IMPI), serial).result;
-  await refuses('result-invalid', () => report(makeResult(success, forged)));
-  await refuses('result-invalid', () => report(makeResult(success, lab.roKeys(machine, serial).relay)));
+  await refuses('result-invalid', () => report(makeResult(success(), forged)));
+  await refuses('result-invalid', () => report(makeResult(success(), lab.roKeys(machine, serial).relay)));
   await refuses('registration-refused', () => register('sho-b.test', order()));
 });
 
 test('step 13: the result goes to the new SHO once; a contradicting one is refused', async () => {
   const { result } = lab.roKeys(machine, serial);
-  for (let i = 0; i < 2; i++) assert.equal((await report(makeResult(success, result))).status, 204);
+  for (let i = 0; i < 2; i++) assert.equal((await report(makeResult(success(), result))).status, 204);
   const results = () => lab.received.filter((one) => one.path === 'results').map((one) => one.json);
   await eventually(() => results().length > 0);
   assert.deepEqual(results(), [{ orderId: delivery.orderId, outcome: 'success', reason: '' }]);
-  const failure = { serial, outcome: 'failure', reason: 'card-failed' } as const;
+  const failure = { serial, packageDigest: digestOf(), outcome: 'failure', reason: 'card-failed' } as const;
   await refuses('result-invalid', () => report(makeResult(failure, result)));
 });
 

@@ -144,6 +144,7 @@ export function makeDelivery(serial: Buffer, r: Buffer, change: Partial<Claims> 
     orderId: toHex(systemRandom.bytes(16)),
     m2meId: claims.m2meId,
     boundToken: narrowToken(token, packageDigest(octets), claims.newSho.id).toString('base64'),
+    digest: toHex(packageDigest(octets)),
     package: octets.toString('base64'),
   };
 }

@@ -81,6 +81,8 @@ export async function computeExample(inputs: ReadonlyMap<string, string>): Promi
   const token = makeToken(claims, keys);
   const bound = narrowToken(readToken(token), octets('SHA-256(package)'), newShoId);
   const claimsDer = encodeClaims(claims);
+  const packageDigest = octets('SHA-256(package)');
+  const { binding } = await readBoundToken(bound);
   const bare = (key: SecretKey) => Buffer.from(key.bytes());
   const discard = { discardedAt: time('discarded at'), discardRecord: octets('discard record') };
   return new Map<string, Buffer>([
@@ -97,14 +99,14 @@ export async function computeExample(inputs: ReadonlyMap<string, string>): Promi
     ['claims', claimsDer],
     ['tag0', bare(readToken(token).tag0)],
     ['token', token],
-    ['tag1', readBoundToken(bound).tag1],
+    ['tag1', 'tag1' in binding ? binding.tag1 : Buffer.alloc(0)],
     ['bound-token', bound],
     ['claims-in-clear', encodeClaims({ ...claims, bootstrap: { btid } })],
     ['unregistration', makeUnregistration({ serial, m2meId, ...discard }, keys.unregister)],
     ['acknowledgement', makeAcknowledgement({ serial, r }, keys.ack)],
     ['relay', makeRelay({ serial, r }, roKeys.relay)],
     ['release', makeRelease({ serial }, roKeys.activate)],
-    ['result', makeResult({ serial, outcome: 'success', reason: '' }, roKeys.result)],
+    ['result', makeResult({ serial, packageDigest, outcome: 'success', reason: '' }, roKeys.result)],
     ['return', makeReturn({ serial, m2meId, reason: text('return reason') }, keys.return)],
     ...(await signedContents(inputs, claimsDer)),
   ]);
@@ -121,7 +123,7 @@ async function signedContents(inputs: ReadonlyMap<string, string>, claimsDer: Bu
   const treCertificate = octets('TRE certificate');
   const measurements = [{ name: 'firmware', sha256: octets('measurement') }];
   const verdict = { positive: true, reason: '', notAfter: Date.parse(text('not after')) };
-  const instruction = { m2meId, number: 1, kind: 'change', claimsDer } as const;
+  const instruction = { m2meId, number: 1, kind: 'change', announced: claimsDer } as const;
   const validation = { orderId, nonce, m2meId, ...verdict, treCertificate };
   const pack = await makePackage({
     newShoId: text('new SHO id'),

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { systemClock } from '../../base/index.ts';
+import { GbaError, systemClock } from '../../base/index.ts';
 import { loadTls, readTextFile } from '../../http/index.ts';
 import { createMachineClient, createOperatorClient, signInstruction, tokenOfText } from '../../lab/index.ts';
 import { loadSigner } from '../../x509/index.ts';
@@ -55,6 +55,7 @@ export function registerOwner(program: Command): void {
         const client = operatorOf(o);
         const newSho = { id: o.newOperator, keyHashes: o.newKeys };
         const release = await client.release({ m2meId: o.machine, newSho, roId: o.ro }).finally(client.close);
+        if (release.token === undefined) throw new GbaError('token-missing', 'the operator gave no token');
         writeFileSync(o.out, `${release.token.toString('base64')}\n`, { mode: 0o600 });
         print({ serial: release.serial, token: o.out }, o);
       },

@@ -169,7 +169,9 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
       const keys = await (await operator(NAMES.owner, 'new-sho')).signingKeys();
       const wish = { m2meId, newSho: { ...keys, ...(to === undefined ? {} : { id: to }) }, roId: NAMES.ro };
       const oldSho = await operator(NAMES.owner, 'old-sho');
-      return (await patiently(() => oldSho.release(wish))).token;
+      const { token } = await patiently(() => oldSho.release(wish));
+      if (token === undefined) throw new GbaError('arena-stuck', 'a release without a token');
+      return token;
     },
     async mint({ btid, ksNaf }, changes = {}) {
       const { id, keyHashes } = await (await operator(NAMES.owner, 'new-sho')).signingKeys();
@@ -209,13 +211,14 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
     narrow: (token, packed) => narrowToken(readToken(token), packageDigest(packed), NAMES.newSho),
     async deliver(boundToken, packed) {
       const orderId = toHex(random.bytes(16));
-      const json = { orderId, m2meId, boundToken: base64(boundToken), package: base64(packed) };
+      const digest = toHex(packageDigest(packed));
+      const json = { orderId, m2meId, boundToken: base64(boundToken), digest, package: base64(packed) };
       await (await link(NAMES.newSho, 'ro')).call('POST', '/sho/v1/deliveries', { json });
       return orderId;
     },
     async plant(boundToken, packed, octets = packed) {
       const orderId = toHex(random.bytes(16));
-      const serial = toHex(readBoundToken(boundToken).claims.serial);
+      const serial = toHex((await readBoundToken(boundToken)).claims.serial);
       const digest = toHex(packageDigest(packed));
       const rest = { sho: NAMES.newSho, m2meId, boundToken: base64(boundToken), size: packed.length, digest, pins: [] };
       await lab.stores.get(NAMES.ro)?.commit([

@@ -64,7 +64,7 @@ export const OWNER_ATTACKS: readonly Attack[] = [
     expect: 'instruction-wrong-machine',
     async run(arena) {
       const { claimsDer } = readToken(await arena.release());
-      const fields = { m2meId: OTHER_MACHINE, number: later(arena), kind: 'change', claimsDer } as const;
+      const fields = { m2meId: OTHER_MACHINE, number: later(arena), kind: 'change', announced: claimsDer } as const;
       const instruction = await makeInstruction(fields, await arena.ownerSigner());
       await arena.mark();
       return await codeFrom(() => arena.machine.instruct(instruction));

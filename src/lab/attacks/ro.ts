@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { GbaError, SecretKey, toHex } from '../../base/index.ts';
+import { packageDigest } from '../../mcim/index.ts';
 import {
   deriveRoKeys,
   deriveTokenKeys,
@@ -177,7 +178,8 @@ export const RO_ATTACKS: readonly Attack[] = [
       const ro = await arena.link(NAMES.oldSho, 'ro');
       await arena.mark();
       const boundToken = arena.narrow(token, packed).toString('base64');
-      const json = { orderId: 'o1', m2meId: arena.m2meId, boundToken, package: packed.toString('base64') };
+      const digest = toHex(packageDigest(packed));
+      const json = { orderId: 'o1', m2meId: arena.m2meId, boundToken, digest, package: packed.toString('base64') };
       return await codeFrom(() => ro.call('POST', '/sho/v1/deliveries', { json }));
     },
   },

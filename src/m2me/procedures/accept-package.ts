@@ -8,9 +8,9 @@ export type PackageVerdict = { ok: true } | Refusal;
 
 const GOOD: PackageVerdict = { ok: true };
 
-/** The announced size, before the first octet is fetched. */
+/** The announced size, before the first octet is fetched; 0 says that the package is here already. */
 export function acceptSize(size: number, limit: number): PackageVerdict {
-  return size > 0 && size <= limit ? GOOD : refuse('package-too-large');
+  return size >= 0 && size <= limit ? GOOD : refuse('package-too-large');
 }
 
 /** The whole download against the size and digest (32 octets) that tag1 was checked with. */
@@ -51,12 +51,27 @@ export function acceptContent(inside: PackageContent, claims: Claims): PackageVe
     inside.m2meId === claims.m2meId &&
     equalBytes(inside.serial, claims.serial);
   if (!bound) return refuse('package-binding-mismatch', true);
-  const usable =
-    isNafName(inside.sho.id) &&
-    isNafName(inside.bsf.fqdn) &&
-    ['http:', 'https:'].includes(protocolOf(inside.bsf.url)) &&
-    protocolOf(inside.sho.url) === 'https:';
-  return usable ? GOOD : refuse('package-invalid', true);
+  return isUsable(inside) ? GOOD : refuse('package-invalid', true);
+}
+
+/** A package that is put in before any token names a serial: the operator and the machine stand inside, no serial. */
+export function acceptPreload(inside: PackageContent, shoId: string, m2meId: string): PackageVerdict {
+  const bound =
+    inside.newShoId === shoId &&
+    inside.sho.id === shoId &&
+    inside.m2meId === m2meId &&
+    equalBytes(inside.serial, Buffer.alloc(16));
+  if (!bound) return refuse('package-binding-mismatch', true);
+  return isUsable(inside) ? GOOD : refuse('package-invalid', true);
+}
+
+function isUsable({ bsf, sho }: PackageContent): boolean {
+  return (
+    isNafName(sho.id) &&
+    isNafName(bsf.fqdn) &&
+    ['http:', 'https:'].includes(protocolOf(bsf.url)) &&
+    protocolOf(sho.url) === 'https:'
+  );
 }
 
 function isNafName(name: string): boolean {

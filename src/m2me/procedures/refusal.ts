@@ -14,6 +14,7 @@ export const refuse = (reason: string, final = false): Refusal => ({ ok: false, 
 export const READER_REFUSALS: readonly string[] = [
   'token-der-invalid',
   'token-version-unknown',
+  'token-signature-invalid',
   'package-invalid',
   'package-recipient-wrong',
 ];

@@ -15,9 +15,10 @@ export async function keepBootstrapped(machine: Machine): Promise<boolean> {
   if (newest !== undefined && newest.btid === state.toldBtid) return false;
   const btid = (newest ?? (await machine.bootstrap())).btid;
   const sho = currentSho(machine);
+  const deviceCertificate = machine.tre.device.certificate.toString('base64');
   const answer = await machine.links
     .live(sho)
-    .send('POST', '/ua/v1/bootstraps', { json: { m2meId: machine.config.id } });
+    .send('POST', '/ua/v1/bootstraps', { json: { m2meId: machine.config.id, deviceCertificate } });
   if (answer.status >= 300) {
     machine.log.warn('bootstrap-not-taken', { operator: sho.id, code: answer.cause() });
     return newest === undefined;

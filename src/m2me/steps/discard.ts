@@ -1,3 +1,4 @@
+import { codeOf } from '../../base/index.ts';
 import type { Change } from '../journal.ts';
 import { type Machine, move, roOf, showStep } from '../machine.ts';
 import { giveBack } from './give-back.ts';
@@ -30,8 +31,13 @@ export async function discard(machine: Machine, change: Change): Promise<boolean
   return true;
 }
 
-/** Step 12: the switch in the TRE, after the RO's release or the grace time. */
+/** Step 12: the switch in the TRE, after the RO's release or the grace time. What cannot be read cannot be switched to. */
 export async function activate(machine: Machine, change: Change): Promise<boolean> {
+  if (!(await canActivate(machine, change.serial))) {
+    machine.log.error('activation-failed', { serial: change.serial });
+    await move(machine, change, 'activation-failed');
+    return true;
+  }
   await machine.tre.activate(change.serial);
   const alone = change.state !== 'released';
   await move(machine, change, 'activated');
@@ -40,4 +46,18 @@ export async function activate(machine: Machine, change: Change): Promise<boolea
     serial: change.serial,
   });
   return true;
+}
+
+/** Codes that say that the pending subscription is damaged; any other trouble may pass. */
+const DAMAGE = ['slot-incomplete', 'seal-broken', 'tre-record-invalid', 'mcim-invalid'];
+
+async function canActivate({ tre }: Machine, serial: string): Promise<boolean> {
+  // The switch was made before a power cut.
+  if (tre.identity()?.serial === serial) return true;
+  try {
+    return await tre.pendingReady(serial);
+  } catch (error) {
+    if (DAMAGE.includes(codeOf(error))) return false;
+    throw error;
+  }
 }

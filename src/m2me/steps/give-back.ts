@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
-import { GbaError, type SecretKey } from '../../base/index.ts';
+import { GbaError } from '../../base/index.ts';
 import { enqueue, type OutboxMessage } from '../../flow/index.ts';
 import type { Op } from '../../store/index.ts';
-import { makeReturn } from '../../token/index.ts';
+import type { MachineGrant } from '../../token/index.ts';
 import { type ChangeEvent, changeFlow } from '../change-flow.ts';
 import { eraseDownload, serialOfDownload } from '../download-file.ts';
 import type { Change } from '../journal.ts';
@@ -15,8 +15,9 @@ const TO_RO = 'return-ro';
 const TRY_AGAIN = [408, 409, 429];
 
 /** The two messages of a returned token: to the operator that issued it, and to the RO as a refusal of its delivery. */
-export function returnOps(machine: Machine, serial: string, reason: string, key: SecretKey): Op[] {
-  const bytes = makeReturn({ serial: serialOctets(serial), m2meId: machine.config.id, reason }, key).toString('base64');
+export async function returnOps(machine: Machine, serial: string, reason: string, grant: MachineGrant): Promise<Op[]> {
+  const fields = { serial: serialOctets(serial), m2meId: machine.config.id, reason };
+  const bytes = (await grant.makeReturn(fields)).toString('base64');
   return [
     enqueue({ id: `${TO_SHO}-${serial}`, to: TO_SHO, method: 'POST', path: '/ua/v1/returns', bytes }),
     enqueue({
@@ -48,9 +49,11 @@ export async function giveBack(
 
 /** The queued messages of a serial whose keys are pinned. */
 export async function returnOpsOf(machine: Machine, serial: string, reason: string): Promise<Op[]> {
-  const keys = await machine.tre.pins.tokenKeys(serial);
-  if (keys === undefined) throw new GbaError('tre-record-invalid', 'the keys of an open change are not pinned');
-  return returnOps(machine, serial, reason, keys.return);
+  const grant = await machine.tre.grant(serial);
+  if (grant === undefined) throw new GbaError('tre-record-invalid', 'the keys of an open change are not pinned');
+  const ops = await returnOps(machine, serial, reason, grant);
+  grant.erase();
+  return ops;
 }
 
 /** Removes what an ended change leaves: pending slot, download, pinned keys. Repeating it does no harm. */

@@ -4,8 +4,10 @@ import type { Change } from '../journal.ts';
 import type { Machine } from '../machine.ts';
 import { attest } from './attest.ts';
 import { keepBootstrapped, showToRo } from './bootstrap.ts';
+import { takeCorrection } from './correct.ts';
 import { activate, beginDiscard, discard, returnExpired } from './discard.ts';
-import { orGrace, relay, report, unregister } from './owed.ts';
+import { orGrace, relay, report, reportFailure, unregister } from './owed.ts';
+import { answerRecall } from './recall.ts';
 import { takeDelivery, takePackage } from './receive.ts';
 
 type Step = (machine: Machine, change: Change) => Promise<boolean>;
@@ -27,8 +29,8 @@ const STEPS: Readonly<Record<ChangeState, readonly Step[]>> = {
   'active-owing-13': [report],
   'failed-owing-9': [unregister],
   'failed-owing-11': [relay],
-  'failed-owing-13': [],
-  failed: [],
+  'failed-owing-13': [reportFailure],
+  failed: [takeCorrection],
   finished: [],
   returned: [],
   refused: [],
@@ -53,7 +55,8 @@ export async function takeTurn(machine: Machine): Promise<boolean> {
   if (moved) return true;
   const bootstrapped = await attempt(machine, 'bootstrap', () => keepBootstrapped(machine));
   const shown = await attempt(machine, 'discovery', () => showToRo(machine));
-  return bootstrapped || shown;
+  const returned = await attempt(machine, 'recall', () => answerRecall(machine));
+  return bootstrapped || shown || returned;
 }
 
 async function attempt(machine: Machine, during: string, step: () => Promise<boolean>): Promise<boolean> {

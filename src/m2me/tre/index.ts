@@ -1,4 +1,5 @@
 export { eraseFile } from './durable-file.ts';
 export type { DiscardRecord, Pins } from './pins.ts';
+export type { Domain } from './slots.ts';
 export { type Identity, openTre, type Tre, type TreOptions } from './tre.ts';
 export type { ContextInfo, NafKey, TreAnswer } from './usim.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { GbaError, type SecretKey } from '../../base/index.ts';
-import type { RoKeys, TokenKeys } from '../../token/index.ts';
+import type { RoKeys } from '../../token/index.ts';
 import type { Compartment, Vault } from './compartment.ts';
 import { packRecord, unpackRecord } from './record.ts';
 import type { NafKey } from './usim.ts';
@@ -30,8 +30,9 @@ type PinName = 'token-keys' | 'ro-keys' | 'sessions' | 'discard' | 'release';
 
 /** The keys of one change, in a compartment of its own: they live on after step 8, until step 13 ends. Serials in hex. */
 export interface Pins {
-  pinTokenKeys(serial: string, keys: TokenKeys): Promise<void>;
-  tokenKeys(serial: string): Promise<TokenKeys | undefined>;
+  /** The secrets of a grant: four keys (GBA variant), or none (signed variant). */
+  pinTokenKeys(serial: string, secrets: readonly SecretKey[]): Promise<void>;
+  tokenKeys(serial: string): Promise<SecretKey[] | undefined>;
   pinRoKeys(serial: string, keys: RoKeys): Promise<void>;
   roKeys(serial: string): Promise<RoKeys | undefined>;
   keepSessions(serial: string, sessions: readonly KeptSession[]): Promise<void>;
@@ -61,25 +62,20 @@ export function createPins(vault: Vault): Pins {
     return packed === undefined ? undefined : unpackRecord(packed, parse);
   }
 
-  async function secretsOf(serial: string, name: PinName, count: number): Promise<SecretKey[] | undefined> {
+  async function secretsOf(serial: string, name: PinName, counts: readonly number[]) {
     const record = await read(serial, name, (value) => z.null().parse(value));
-    if (record !== undefined && record.secrets.length !== count) {
+    if (record !== undefined && !counts.includes(record.secrets.length)) {
       throw new GbaError('tre-record-invalid', 'pinned keys are not complete');
     }
     return record?.secrets;
   }
 
   return {
-    pinTokenKeys: (serial, { install, unregister, ack, return: giveBack }) =>
-      write(serial, 'token-keys', null, [install, unregister, ack, giveBack]),
-    async tokenKeys(serial) {
-      const [install, unregister, ack, giveBack] = (await secretsOf(serial, 'token-keys', 4)) ?? [];
-      if (install === undefined || unregister === undefined || ack === undefined || giveBack === undefined) return;
-      return { install, unregister, ack, return: giveBack };
-    },
+    pinTokenKeys: (serial, secrets) => write(serial, 'token-keys', null, secrets),
+    tokenKeys: (serial) => secretsOf(serial, 'token-keys', [0, 4]),
     pinRoKeys: (serial, { activate, result, relay }) => write(serial, 'ro-keys', null, [activate, result, relay]),
     async roKeys(serial) {
-      const [activate, result, relay] = (await secretsOf(serial, 'ro-keys', 3)) ?? [];
+      const [activate, result, relay] = (await secretsOf(serial, 'ro-keys', [3])) ?? [];
       if (activate === undefined || result === undefined || relay === undefined) return;
       return { activate, result, relay };
     },
@@ -107,7 +103,7 @@ export function createPins(vault: Vault): Pins {
     },
     keepRelease: (serial, r) => write(serial, 'release', null, [r]),
     async release(serial) {
-      return (await secretsOf(serial, 'release', 1))?.[0];
+      return (await secretsOf(serial, 'release', [1]))?.[0];
     },
     forget: (serial) => vault.erase(idOf(serial)),
     async serials() {

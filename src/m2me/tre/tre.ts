@@ -2,13 +2,13 @@ import type { KeyObject } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { type Clock, GbaError, type Random, type Sealer, type SecretKey } from '../../base/index.ts';
 import type { Mcim } from '../../mcim/index.ts';
-import { makeUnregistration } from '../../token/index.ts';
+import { type MachineGrant, machineGrant } from '../../token/index.ts';
 import type { Signer } from '../../x509/index.ts';
 import { createVault } from './compartment.ts';
 import { eraseTornFiles } from './durable-file.ts';
 import { createTurns } from './in-turn.ts';
 import { createPins, type DiscardRecord, discardDigest, type KeptSession, type Pins } from './pins.ts';
-import { openSlots } from './slots.ts';
+import { type Domain, openSlots } from './slots.ts';
 import {
   authenticate,
   type ContextInfo,
@@ -60,8 +60,13 @@ export interface Tre {
   forgetTmpi(): Promise<void>;
   /** Ks_NAF of all live contexts, newest first; none without a subscription. */
   nafKeys(fqdn: string, uaId: Uint8Array): Promise<NafKey[]>;
-  /** Refused with `discard-begun` once another one that waits is the only way back; `dropPending` likewise. */
-  storePending(mcim: Mcim, serial: string, digest: string): Promise<void>;
+  /** What the token announced for this serial allows; undefined when nothing of it is pinned. The caller erases it. */
+  grant(serial: string): Promise<MachineGrant | undefined>;
+  /**
+   * The access domain of one operator: no call through it touches another operator's slot. Filling or binding is refused
+   * with `discard-begun` once another one that waits is the only way back; `dropPending` likewise.
+   */
+  domain(operator: string): Domain;
   pendingReady(serial: string): Promise<boolean>;
   /** Serial of the pending slot. */
   pendingSerial(): string | undefined;
@@ -101,6 +106,11 @@ export async function openTre(options: TreOptions): Promise<Tre> {
     const slot = await slots.current();
     if (slot === undefined) throw new GbaError('no-subscription', 'the machine has no subscription in use');
     return slot;
+  }
+
+  async function grantOf(serial: string): Promise<MachineGrant | undefined> {
+    const secrets = await pins.tokenKeys(serial);
+    return secrets === undefined ? undefined : machineGrant(secrets, options.device);
   }
 
   async function recordOf(serial: string, keep: readonly { fqdn: string; uaId: Uint8Array }[]) {
@@ -159,11 +169,21 @@ export async function openTre(options: TreOptions): Promise<Tre> {
         const slot = await slots.current();
         return slot === undefined ? [] : await nafKeys(slot, fqdn, uaId, clock.now());
       }),
-    storePending: (mcim, serial, digest) =>
-      inTurn(async () => {
-        await assertMayGo(serial);
-        await slots.storePending(mcim, serial, digest);
-      }),
+    grant: grantOf,
+    domain: (operator) => ({
+      preload: (mcim, digest, signer) => inTurn(() => slots.preload(operator, mcim, digest, signer)),
+      storePending: (mcim, serial, digest) =>
+        inTurn(async () => {
+          await assertMayGo(serial);
+          await slots.storePending(operator, mcim, serial, digest);
+        }),
+      signerOfStored: (digest) => slots.signerOfStored(operator, digest),
+      bindStored: (serial, digest) =>
+        inTurn(async () => {
+          await assertMayGo(serial);
+          return await slots.bindStored(operator, serial, digest);
+        }),
+    }),
     pendingReady: (serial) => inTurn(() => slots.pendingReady(serial)),
     pendingSerial: () => slots.pointers().pending?.serial ?? undefined,
     dropPending: () =>
@@ -181,15 +201,15 @@ export async function openTre(options: TreOptions): Promise<Tre> {
     unregistration: (serial) =>
       inTurn(async () => {
         const record = await pins.discard(serial);
-        const keys = await pins.tokenKeys(serial);
-        if (record === undefined || keys === undefined || (await vault.open(record.slot)) !== undefined) {
+        const grant = await grantOf(serial);
+        if (record === undefined || grant === undefined || (await vault.open(record.slot)) !== undefined) {
           throw new GbaError('discard-record-missing', 'an unregistration needs a finished discard');
         }
         const { m2meId, discardedAt } = record;
-        return makeUnregistration(
-          { serial: Buffer.from(serial, 'hex'), m2meId, discardedAt, discardRecord: discardDigest(record) },
-          keys.unregister,
-        );
+        const fields = { serial: Buffer.from(serial, 'hex'), m2meId, discardedAt };
+        const message = await grant.makeUnregistration({ ...fields, discardRecord: discardDigest(record) });
+        grant.erase();
+        return message;
       }),
     activate: (serial) =>
       inTurn(async () => {
