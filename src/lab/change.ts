@@ -163,6 +163,7 @@ export async function createOwner(lab: Lab): Promise<Owner> {
           const { change, operator: now } = await patiently(until, () => machine.status());
           const order = await newSho.orderState(journal.of(m2meId).orderId ?? '');
           if (change?.state === 'refused' || change?.state === 'returned' || order.state === 'refused') {
+            journal.note(m2meId, { done: true });
             return { m2meId, state: 'refused', reason: change?.reason ?? order.reason ?? 'refused', ms: passed() };
           }
           if (change?.state === 'finished' && order.state === 'done' && now === NAMES.newSho) {
