@@ -8,6 +8,7 @@ import { bsfOf, NAMES } from './names.ts';
 import {
   createMachineClient,
   createOperatorClient,
+  PASSING,
   signInstruction,
   signingRequest,
   type Variant,
@@ -76,13 +77,7 @@ export async function createOwner(lab: Lab): Promise<Owner> {
       try {
         return await work();
       } catch (error) {
-        const passing = [
-          'bootstrap-missing',
-          'device-certificate-missing',
-          'peer-unreachable',
-          'conflict',
-          'overloaded',
-        ].includes(codeOf(error));
+        const passing = PASSING.includes(codeOf(error));
         if (!passing || wallClock.now() > until) throw error;
         await delay(LOOK_MS);
       }

@@ -36,6 +36,15 @@ export type MachineStatus = z.infer<typeof statusSchema>;
 export type OrderStatus = z.infer<typeof orderStateSchema>;
 export type BootstrapReport = z.infer<typeof bootstrapSchema>;
 
+/** Refusals that only time can mend: the machine has not bootstrapped yet, somebody is busy or away. */
+export const PASSING: readonly string[] = [
+  'bootstrap-missing',
+  'device-certificate-missing',
+  'peer-unreachable',
+  'conflict',
+  'overloaded',
+];
+
 export interface Release {
   /** Hexadecimal. */
   serial: string;

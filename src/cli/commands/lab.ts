@@ -89,7 +89,14 @@ async function runLab(options: LabCommandOptions): Promise<void> {
 async function runOneAttack(options: LabCommandOptions, attack: Attack, say: Say): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'gba-attack-'));
   try {
-    const { lab } = await start(options, dir, say, { basePort: 0 });
+    const { lab } = await start(
+      { ...options, ...(attack.lab?.bothPresent ? { variant: 'both-present' as const } : {}) },
+      dir,
+      say,
+      {
+        basePort: 0,
+      },
+    );
     const result = await runAttack(lab, attack);
     const fine = result.refused && result.stateEqual && result.got === result.expected;
     const state = result.stateEqual ? 'state before and after is equal' : 'STATE CHANGED';

@@ -10,6 +10,7 @@ import {
   deriveTokenKeys,
   makeToken,
   narrowToken,
+  openToken,
   readBoundToken,
   readToken,
 } from '../../token/index.ts';
@@ -22,6 +23,7 @@ import {
   type MachineClient,
   type MachineStatus,
   type OperatorClient,
+  PASSING,
   signInstruction,
 } from '../owner-client.ts';
 
@@ -68,6 +70,10 @@ export interface Arena {
   plant(boundToken: Uint8Array, packed: Uint8Array, octets?: Uint8Array): Promise<string>;
   /** Why the machine refused the delivery that waits for it. */
   machineRefusal(): Promise<string>;
+  /** Repeats what only time can mend. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
+  /** The next number of an instruction. */
+  nextNumber(): number;
   until(what: string, look: () => Promise<boolean>): Promise<void>;
   close(): void;
 }
@@ -104,13 +110,18 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
   const signerOf = (files: { cert: string; key: string }): Signer =>
     loadSigner({ cert: readTextFile(files.cert), key: readTextFile(files.key) });
 
+  function nextNumber(): number {
+    lastNumber += 1;
+    return lastNumber;
+  }
+
   async function patiently<T>(work: () => Promise<T>): Promise<T> {
     const until = clock.now() + PATIENCE_MS;
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        const passing = ['bootstrap-missing', 'peer-unreachable', 'conflict', 'overloaded'].includes(codeOf(error));
+        const passing = PASSING.includes(codeOf(error));
         if (!passing || clock.now() > until) throw error;
         await delay(LOOK_MS);
       }
@@ -193,11 +204,11 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
       return makeToken(claims, deriveTokenKeys(ksNaf, serial));
     },
     async instruct(token, signer) {
-      lastNumber += 1;
-      await machine.instruct(await signInstruction(signer ?? (await ownerSigner()), token, lastNumber));
+      await machine.instruct(await signInstruction(signer ?? (await ownerSigner()), token, nextNumber()));
     },
     async pack(token, by = {}) {
-      const { claims } = readToken(token);
+      const { claims, erase } = await openToken(token);
+      erase();
       return await makePackage({
         mcim: mcimOf(),
         newShoId: NAMES.newSho,
@@ -238,6 +249,8 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
       return status?.change?.lastRefusal ?? '';
     },
     until,
+    patiently,
+    nextNumber,
     close() {
       for (const one of closing) one.close();
     },
