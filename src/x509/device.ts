@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { codeOf, GbaError } from '../base/index.ts';
 import { allowsUsage, EXTENSION, extensionsOf, type KeyUsage, subjectOf } from './certificate-fields.ts';
 import type { Crl } from './crl.ts';
@@ -70,4 +71,13 @@ function issuerOf(certificate: Certificate, authorities: readonly Certificate[],
     }
   }
   throw refusal;
+}
+
+/** A certificate that may sign certificates and revocation lists (RFC 5280 4.2.1.3, 4.2.1.9). Throws `certificate-invalid`. */
+export function checkAuthority(certificate: Certificate): void {
+  const node = parseDer(certificate.der);
+  const signs = allowsUsage(node, 'keyCertSign', reader) && allowsUsage(node, 'cRLSign', reader);
+  if (!signs || !new X509Certificate(certificate.der).ca) {
+    throw new GbaError('certificate-invalid', `'${certificate.subject}' is not of an authority`);
+  }
 }
