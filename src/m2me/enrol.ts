@@ -27,7 +27,7 @@ export interface EnrolOptions {
   key: KeyObject;
   /** Pinned authorities; without them the one that issued is fetched from the portal, which Ks_NAF vouches for. */
   authorities?: readonly Certificate[];
-  paths?: { enrol?: string; certificate?: string };
+  paths?: { enrol?: string; authority?: string };
 }
 
 export interface Enrolled {
@@ -55,7 +55,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolled> {
     const certificate = readUserCertificate(await ask(enrolRequest(csr, paths.enrol ?? '/enrol')));
     const issuer = issuerNameOf(certificate);
     const authorities = options.authorities ?? [
-      readAuthority(await ask(authorityRequest(issuer, paths.certificate ?? '/getcertificate')), issuer),
+      readAuthority(await ask(authorityRequest(issuer, paths.authority ?? '/getcertificate')), issuer),
     ];
     return { certificate, authority: checkEnrolled(certificate, own, authorities, clock.now()) };
   } finally {

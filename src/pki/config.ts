@@ -31,7 +31,7 @@ export const pkiConfigSchema = z
     paths: z
       .strictObject({
         enrol: pathSchema.default('/enrol'),
-        certificate: pathSchema.default('/getcertificate'),
+        authority: pathSchema.default('/getcertificate'),
         crl: pathSchema.default('/crl'),
       })
       .prefault({}),

@@ -52,7 +52,7 @@ export function portalListener(parts: PortalParts): Listener {
         bodyLimit: ENROLMENT_LIMIT,
         handle: (c) => htmlWhenForbidden(enrol(c), log),
       },
-      { method: 'GET', path: paths.certificate, handle: deliver },
+      { method: 'GET', path: paths.authority, handle: deliver },
     ],
     log,
   );

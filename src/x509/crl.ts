@@ -24,13 +24,12 @@ import { readPem } from './pem.ts';
 import { ecdsaSha256, makeSignedForm, readSignedForm, type SignedForm } from './signature.ts';
 import { isTime, readTime, timeNode } from './times.ts';
 
-/** Reasons of RFC 5280 5.3.1 that a complete list may give; without one it is unspecified. */
+/** Reasons of RFC 5280 5.3.1 that we give; without one it is unspecified. A hold is none: nothing here takes one back. */
 export const REVOCATION_REASONS = {
   'key-compromise': 1,
   'affiliation-changed': 3,
   superseded: 4,
   'cessation-of-operation': 5,
-  'certificate-hold': 6,
   'privilege-withdrawn': 9,
 } as const;
 export type RevocationReason = keyof typeof REVOCATION_REASONS;

@@ -64,7 +64,7 @@ const minimal = {
 test('configurations that would not serve are refused', () => {
   assert.deepEqual(pkiConfigSchema.parse(minimal).paths, {
     enrol: '/enrol',
-    certificate: '/getcertificate',
+    authority: '/getcertificate',
     crl: '/crl',
   });
   const refused = (change: object) => assert.equal(pkiConfigSchema.safeParse({ ...minimal, ...change }).success, false);
