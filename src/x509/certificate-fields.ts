@@ -48,7 +48,8 @@ export function publicKeyInfoOf(certificate: Node, read: NodeReader): Node {
 
 /** serialNumber of a Certificate node in hexadecimal, as in revocation lists. */
 export function serialTextOf(certificate: Node, read: NodeReader): string {
-  return integerText(issuerAndSerial(certificate, read).serial, 'serialNumber', read);
+  const serial = read.integerOctets(issuerAndSerial(certificate, read).serial, 'serialNumber');
+  return integerText(serial, 'serialNumber', read);
 }
 
 /** The extensions of a Certificate node; none twice (RFC 5280 4.2). */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { GbaError } from '../base/index.ts';
+import { fromHex, GbaError } from '../base/index.ts';
 import { EXTENSION, extensionsOf, publicKeyInfoOf, readExtensions, subjectOf } from './certificate-fields.ts';
 import { parseDer } from './der.ts';
 import type { Signer } from './keys.ts';
@@ -9,10 +9,7 @@ import {
   encode,
   enumerated,
   integer,
-  integerOf,
   integerText,
-  isContext,
-  isInteger,
   type Node,
   NodeReader,
   octets,
@@ -21,8 +18,14 @@ import {
   sequence,
 } from './nodes.ts';
 import { readPem } from './pem.ts';
-import { ecdsaSha256, makeSignedForm, readSignedForm, type SignedForm } from './signature.ts';
-import { isTime, readTime, timeNode } from './times.ts';
+import { ECDSA_SHA256, makeSignedForm, readSignedForm, type SignedForm } from './signature.ts';
+import { checkStrictDer } from './strict-der.ts';
+import { isTime, readTime, timeOctets } from './times.ts';
+import { readTlvs, type Tlv, tlv } from './tlv.ts';
+
+const INTEGER = 0x02;
+const SEQUENCE = 0x30;
+const VERSION_TWO = Buffer.of(1);
 
 /** Reasons of RFC 5280 5.3.1 that we give; without one it is unspecified. A hold is none: nothing here takes one back. */
 export const REVOCATION_REASONS = {
@@ -77,31 +80,38 @@ export function issueCrl(list: {
   }
   const read = new NodeReader('certificate-invalid', 'certificate');
   const issuer = parseDer(list.issuer.certificate);
-  const tbs = sequence(
-    integer(1),
-    ecdsaSha256(),
-    subjectOf(issuer, read),
-    timeNode(list.thisUpdate),
-    timeNode(list.nextUpdate),
-    ...(list.revoked.length > 0 ? [sequence(...list.revoked.map(entryNode))] : []),
-    context(
-      0,
-      sequence(
-        extensionNode(EXTENSION.authorityKeyIdentifier, sequence(contextOctets(0, keyIdentifierOf(issuer, read)))),
-        extensionNode(EXTENSION.crlNumber, integer(list.number)),
-      ),
-    ),
+  const extensions = sequence(
+    extensionNode(EXTENSION.authorityKeyIdentifier, sequence(contextOctets(0, keyIdentifierOf(issuer, read)))),
+    extensionNode(EXTENSION.crlNumber, integer(list.number)),
+  );
+  const tbs = tlv(
+    SEQUENCE,
+    encode(integer(1)),
+    ECDSA_SHA256,
+    rawOf(subjectOf(issuer, read)),
+    timeOctets(list.thisUpdate),
+    timeOctets(list.nextUpdate),
+    ...(list.revoked.length > 0 ? [tlv(SEQUENCE, ...list.revoked.map(entryOctets))] : []),
+    encode(context(0, extensions)),
   );
   return makeSignedForm(tbs, list.issuer.key);
 }
 
-function entryNode({ serialNumber, at, reason }: Revocation): Node {
-  const entry = [integerOf(serialNumber), timeNode(at)];
-  if (reason === undefined) return sequence(...entry);
-  return sequence(...entry, sequence(extensionNode(EXTENSION.reasonCode, enumerated(REVOCATION_REASONS[reason]))));
+function entryOctets({ serialNumber, at, reason }: Revocation): Buffer {
+  const serial = fromHex(serialNumber);
+  const sign = ((serial[0] ?? 0) & 0x80) === 0 ? [] : [Buffer.of(0)];
+  return tlv(SEQUENCE, tlv(INTEGER, ...sign, serial), timeOctets(at), ...(reason ? [REASON_OCTETS[reason]] : []));
 }
 
 const extensionNode = (id: string, value: Node): Node => sequence(oid(id), octets(encode(value)));
+
+const reasonOctets = (reason: RevocationReason): Buffer =>
+  encode(sequence(extensionNode(EXTENSION.reasonCode, enumerated(REVOCATION_REASONS[reason]))));
+
+/** The extensions of an entry with this reason. */
+const REASON_OCTETS = Object.fromEntries(
+  (Object.keys(REVOCATION_REASONS) as RevocationReason[]).map((reason) => [reason, reasonOctets(reason)]),
+) as Record<RevocationReason, Buffer>;
 
 /** The identifier that the issuer's certificate has, else SHA-1 of its key (RFC 5280 4.2.1.2): a name, not a protection. */
 function keyIdentifierOf(issuer: Node, read: NodeReader): Buffer {
@@ -126,45 +136,63 @@ export function readCrl(input: Uint8Array | string): Crl {
 
 function parseCrl(der: Buffer): Crl {
   const read = new NodeReader('crl-invalid', 'revocation list');
-  const { content, form } = readSignedForm(parseDer(der, { size: LARGEST }), read);
-  const fields = [...read.sequence(content, 'tbsCertList')];
-  const versionTwo = isInteger(fields[0]);
-  if (versionTwo) read.integer(fields.shift(), 1, 'version');
+  checkStrictDer(der, { size: LARGEST });
+  const form = readSignedForm(der, read);
+  const [content] = readTlvs(form.signed);
+  const fields = readTlvs(content?.tag === SEQUENCE ? content.value : read.refuse('tbsCertList is no SEQUENCE'));
+  const version = fields[0]?.tag === INTEGER ? fields.shift() : undefined;
+  if (version !== undefined && !version.value.equals(VERSION_TWO)) return read.refuse('the version is unknown');
   const [algorithm, issuer, thisUpdate, nextUpdate, ...rest] = fields;
   if (algorithm === undefined || issuer === undefined) return read.refuse('it is cut short');
-  if (!rawOf(algorithm).equals(rawOf(form.algorithm))) return read.refuse('it names two signature algorithms');
+  if (!algorithm.raw.equals(form.algorithm)) return read.refuse('it names two signature algorithms');
   if (!isTime(nextUpdate)) return read.refuse('it does not say when it ends');
-  const entries = isContext(rest[0], 0) ? undefined : rest.shift();
+  const entries = rest[0]?.tag === SEQUENCE ? rest.shift() : undefined;
   const extensions = rest.shift();
-  if (rest.length > 0 || (extensions !== undefined && !versionTwo)) return read.refuse('members out of place');
+  if (rest.length > 0 || (extensions !== undefined && version === undefined))
+    return read.refuse('members out of place');
   return {
     der,
-    issuer: rawOf(issuer),
+    issuer: issuer.raw,
     number: extensions === undefined ? undefined : numberIn(extensions, read),
     thisUpdate: readTime(thisUpdate, 'thisUpdate', read),
     nextUpdate: readTime(nextUpdate, 'nextUpdate', read),
-    revoked: new Map(entries === undefined ? [] : read.sequence(entries, 'entries').map((one) => readEntry(one, read))),
+    revoked: entries === undefined ? new Map() : readEntries(entries, read),
     form,
   };
 }
 
 /** Whatever is critical and not understood changes what the list means: which certificates, which reasons, a delta. */
-function numberIn(extensions: Node, read: NodeReader): string | undefined {
+function numberIn({ raw }: Tlv, read: NodeReader): string | undefined {
   let number: string | undefined;
-  for (const { id, critical, value } of readExtensions(read.context(extensions, 0, 'extensions', 1)[0], read)) {
-    if (id === EXTENSION.crlNumber) number = integerText(parseDer(value), 'CRL number', read);
-    else if (critical) read.refuse(`critical extension ${id} is not understood`);
+  for (const { id, critical, value } of readExtensions(read.context(parseDer(raw), 0, 'extensions', 1)[0], read)) {
+    if (id === EXTENSION.crlNumber) {
+      number = integerText(read.integerOctets(parseDer(value), 'CRL number'), 'CRL number', read);
+    } else if (critical) read.refuse(`critical extension ${id} is not understood`);
   }
   return number;
 }
 
-function readEntry(entry: Node, read: NodeReader): [string, number] {
-  const [serial, at, extensions, more] = read.sequence(entry, 'entry');
-  if (more !== undefined) read.refuse('an entry has too many members');
-  for (const { id, critical, value } of extensions === undefined ? [] : readExtensions(extensions, read)) {
+function readEntries({ value }: Tlv, read: NodeReader): Map<string, number> {
+  const revoked = new Map<string, number>();
+  // Most entries say the same.
+  const checked = new Set<string>();
+  for (const entry of readTlvs(value)) {
+    const [serial, at, extensions, more] = entry.tag === SEQUENCE ? readTlvs(entry.value) : [];
+    if (serial?.tag !== INTEGER || more !== undefined) return read.refuse('an entry is malformed');
+    const said = extensions?.raw.toString('latin1');
+    if (extensions !== undefined && said !== undefined && !checked.has(said)) {
+      checkEntryExtensions(extensions, read);
+      checked.add(said);
+    }
+    revoked.set(integerText(serial.value, 'serial number', read), readTime(at, 'revocation date', read));
+  }
+  return revoked;
+}
+
+function checkEntryExtensions({ raw }: Tlv, read: NodeReader): void {
+  for (const { id, critical, value } of readExtensions(parseDer(raw), read)) {
     if (id === EXTENSION.reasonCode) {
       if (read.enumerated(parseDer(value), 'reason') === REMOVE) read.refuse('a complete list removes nothing');
     } else if (critical) read.refuse(`critical entry extension ${id} is not understood`);
   }
-  return [integerText(serial, 'serial number', read), readTime(at, 'revocation date', read)];
 }

@@ -3,7 +3,7 @@ import { GbaError } from '../base/index.ts';
 import { parseDer } from './der.ts';
 import { spkiSha256 } from './keys.ts';
 import { commonNameNode, commonNameOf } from './names.ts';
-import { context, integer, type Node, NodeReader, rawOf, sequence } from './nodes.ts';
+import { context, encode, integer, type Node, NodeReader, rawOf, sequence } from './nodes.ts';
 import { OID } from './oids.ts';
 import { readPem } from './pem.ts';
 import { isSignedBy, makeSignedForm, readSignedForm } from './signature.ts';
@@ -28,7 +28,7 @@ const SPKI_HEAD = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034
 export function makeCsr({ subject, key }: { subject: string; key: KeyObject }): Buffer {
   const spki = parseDer(createPublicKey(key).export({ format: 'der', type: 'spki' }));
   const name = commonNameNode(subject);
-  const csr = makeSignedForm(sequence(integer(0), name, spki, context(0)), key);
+  const csr = makeSignedForm(encode(sequence(integer(0), name, spki, context(0))), key);
   // Nothing is written that no reader takes.
   readCsr(csr);
   return csr;
@@ -51,9 +51,10 @@ export function readCsr(input: Uint8Array | string): Csr {
 
 function parseCsr(der: Buffer): Csr {
   const read = new NodeReader('csr-invalid', 'certificate request');
-  const { content, form } = readSignedForm(parseDer(der, { size: LARGEST }), read);
-  read.algorithm(form.algorithm, OID.ecdsaWithSha256, 'signature algorithm');
-  const [version, name, spki, attributes] = read.sequence(content, 'certificationRequestInfo', 4);
+  checkStrictDer(der, { size: LARGEST });
+  const form = readSignedForm(der, read);
+  read.algorithm(parseDer(form.algorithm), OID.ecdsaWithSha256, 'signature algorithm');
+  const [version, name, spki, attributes] = read.sequence(parseDer(form.signed), 'certificationRequestInfo', 4);
   read.integer(version, 0, 'version');
   checkAttributes(attributes, read);
   const publicKey = keyOf(spki, read);

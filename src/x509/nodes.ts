@@ -1,5 +1,5 @@
 import * as asn1js from 'asn1js';
-import { fromHex, GbaError } from '../base/index.ts';
+import { GbaError } from '../base/index.ts';
 
 /** Small readers and makers over asn1js nodes, for the structures of others; messages of our own use the codecs of der.ts. */
 export type Node = asn1js.BaseBlock;
@@ -27,9 +27,6 @@ export const rawOf = (node: Node): Buffer => Buffer.from(node.valueBeforeDecodeV
 /** `[tag]`, constructed. */
 export const isContext = (node: Node | undefined, tag: number): node is asn1js.Constructed =>
   node instanceof asn1js.Constructed && node.idBlock.tagClass === 3 && node.idBlock.tagNumber === tag;
-
-export const isInteger = (node: Node | undefined): node is asn1js.Integer =>
-  node instanceof asn1js.Integer && !(node instanceof asn1js.Enumerated);
 
 /** Refuses with the code of the structure that is being read. */
 export class NodeReader {
@@ -74,6 +71,14 @@ export class NodeReader {
   integer(node: Node | undefined, expected: number, what: string): void {
     if (!(node instanceof asn1js.Integer) || node.toBigInt() !== BigInt(expected))
       this.refuse(`${what} is not ${expected}`);
+  }
+
+  /** The octets of an INTEGER as they stand. */
+  integerOctets(node: Node | undefined, what: string): Buffer {
+    if (!(node instanceof asn1js.Integer) || node instanceof asn1js.Enumerated) {
+      return this.refuse(`${what} is no INTEGER`);
+    }
+    return Buffer.from(node.valueBlock.valueHexView);
   }
 
   octets(node: Node | undefined, what: string): Buffer {
@@ -128,18 +133,9 @@ export class NodeReader {
   }
 }
 
-/** An INTEGER from 0 on in hexadecimal without leading zero octets, as `openssl x509 -serial` writes it, in lower case. */
-export function integerText(node: Node | undefined, what: string, read: NodeReader): string {
-  if (!isInteger(node)) return read.refuse(`${what} is no INTEGER`);
-  const value = Buffer.from(node.valueBlock.valueHexView);
+/** The octets of an INTEGER from 0 on in hexadecimal, as `openssl x509 -serial` writes it, in lower case. */
+export function integerText(value: Buffer, what: string, read: NodeReader): string {
   // Its text would be that of another, positive number.
   if (((value[0] ?? 0x80) & 0x80) !== 0) return read.refuse(`${what} is negative`);
   return value.subarray(value[0] === 0 && value.length > 1 ? 1 : 0).toString('hex');
-}
-
-/** A positive INTEGER of these octets. */
-export function integerOf(hex: string): Node {
-  const value = fromHex(hex);
-  const padded = ((value[0] ?? 0) & 0x80) === 0 ? value : Buffer.concat([Buffer.of(0), value]);
-  return new asn1js.Integer({ valueHex: own(padded) });
 }

@@ -22,8 +22,19 @@ export function isCrlOf(crl: Crl, issuer: Certificate): boolean {
   return (
     crl.issuer.equals(subjectNameOf(issuer)) &&
     allowsUsage(parseDer(issuer.der), 'cRLSign', reader) &&
-    isSignedBy(crl.form, issuer.publicKey)
+    isSignedByKeyOf(crl, issuer)
   );
+}
+
+/** Lists are long and live long: each is verified once for each key. */
+const verified = new WeakMap<Crl, Map<string, boolean>>();
+
+function isSignedByKeyOf(crl: Crl, { publicKey, spkiSha256 }: Certificate): boolean {
+  const byKey = verified.get(crl) ?? new Map<string, boolean>();
+  verified.set(crl, byKey);
+  const signed = byKey.get(spkiSha256) ?? isSignedBy(crl.form, publicKey);
+  byKey.set(spkiSha256, signed);
+  return signed;
 }
 
 /**

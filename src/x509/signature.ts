@@ -1,8 +1,12 @@
 import { constants, type KeyObject, sign, verify } from 'node:crypto';
 import { GbaError } from '../base/index.ts';
+import { parseDer } from './der.ts';
 import { isP256 } from './keys.ts';
-import { bits, encode, type Node, type NodeReader, oid, rawOf, sequence } from './nodes.ts';
+import { bits, encode, type NodeReader, oid, sequence } from './nodes.ts';
 import { OID } from './oids.ts';
+import { readTlvs, tlv } from './tlv.ts';
+
+const SEQUENCE = 0x30;
 
 /** Signature algorithms of authorities that we did not make: hash and key type. RSA carries NULL parameters (RFC 4055). */
 const ALGORITHMS: Readonly<Record<string, { hash: string; key: 'ec' | 'rsa' }>> = {
@@ -16,30 +20,32 @@ const ALGORITHMS: Readonly<Record<string, { hash: string; key: 'ec' | 'rsa' }>> 
 
 /** SEQUENCE { what is signed, algorithm, signature }: the outer form of certificates, lists and requests. */
 export interface SignedForm {
-  /** The first member, exactly as received: the signature is over these octets. */
+  /** The first member exactly as received: the signature is over these octets. */
   signed: Buffer;
   hash: string;
   keyType: 'ec' | 'rsa';
-  algorithm: Node;
+  /** DER of the AlgorithmIdentifier. */
+  algorithm: Buffer;
   signature: Buffer;
 }
 
-export function readSignedForm(node: Node, read: NodeReader): { content: Node; form: SignedForm } {
-  const [content, algorithm, signature] = read.sequence(node, 'signed structure', 3);
-  if (content === undefined || algorithm === undefined) return read.refuse('it is cut short');
-  const [id, parameters, more] = read.sequence(algorithm, 'signature algorithm');
+/** Takes octets that `checkStrictDer` has passed. */
+export function readSignedForm(der: Buffer, read: NodeReader): SignedForm {
+  const [outer] = readTlvs(der);
+  const [signed, algorithm, signature, extra] = outer?.tag === SEQUENCE ? readTlvs(outer.value) : [];
+  if (signed === undefined || algorithm === undefined || signature === undefined || extra !== undefined) {
+    return read.refuse('it is not something signed');
+  }
+  const [id, parameters, more] = read.sequence(parseDer(algorithm.raw), 'signature algorithm');
   const known = ALGORITHMS[read.anyOid(id, 'signature algorithm')] ?? read.refuse('the signature algorithm is unknown');
   const plain = known.key === 'rsa' ? parameters !== undefined && read.isNull(parameters) : parameters === undefined;
   if (!plain || more !== undefined) return read.refuse('the signature algorithm has other parameters');
   return {
-    content,
-    form: {
-      signed: rawOf(content),
-      hash: known.hash,
-      keyType: known.key,
-      algorithm,
-      signature: read.bits(signature, 'signature'),
-    },
+    signed: signed.raw,
+    hash: known.hash,
+    keyType: known.key,
+    algorithm: algorithm.raw,
+    signature: read.bits(parseDer(signature.raw), 'signature'),
   };
 }
 
@@ -49,10 +55,10 @@ export function isSignedBy({ signed, hash, keyType, signature }: SignedForm, key
   return verify(hash, signed, { key, ...padding }, signature);
 }
 
-export const ecdsaSha256 = (): Node => sequence(oid(OID.ecdsaWithSha256));
+export const ECDSA_SHA256 = encode(sequence(oid(OID.ecdsaWithSha256)));
 
 /** Signs with ECDSA P-256 and SHA-256, the one algorithm that we sign with. */
-export function makeSignedForm(content: Node, key: KeyObject): Buffer {
+export function makeSignedForm(content: Buffer, key: KeyObject): Buffer {
   if (!isP256(key)) throw new GbaError('key-invalid', 'only P-256 keys sign here');
-  return encode(sequence(content, ecdsaSha256(), bits(sign('sha256', encode(content), key))));
+  return tlv(SEQUENCE, content, ECDSA_SHA256, encode(bits(sign('sha256', content, key))));
 }

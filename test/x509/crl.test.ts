@@ -203,6 +203,22 @@ test('no single-bit change of a list sets a certificate free', () => {
   }
 });
 
+test('a list of 50,000 is issued and read, and the last on it counts', () => {
+  const revoked = Array.from(
+    { length: 50_000 },
+    (_, i): Revocation => ({
+      serialNumber: (0x80 + (i % 0x80)).toString(16) + i.toString(16).padStart(30, '0'),
+      at: NOW - DAY,
+      ...(i % 2 === 0 ? { reason: 'superseded' } : {}),
+    }),
+  );
+  const crl = readCrl(list({ revoked: [...revoked, revoke(device)] }));
+  assert.equal(crl.revoked.size, 50_001);
+  assert.ok(revoked.every(({ serialNumber }) => crl.revoked.get(serialNumber) === NOW - DAY));
+  assert.throws(() => checkRevocation(device, [crl], authority, NOW), { code: 'certificate-revoked' });
+  checkRevocation(other, [crl], authority, NOW);
+});
+
 test('verifyDevice: each refusal has its own code', async () => {
   const trust = { authorities: [authority], crls: [] as Crl[], subject: 'm2me-0001', atMs: NOW };
   const refused = (code: string, change: Partial<typeof trust> & { usage?: 'keyAgreement' }, certificate = device) =>
