@@ -8,6 +8,7 @@ import { registerFunctions } from './commands/function.ts';
 import { registerLab } from './commands/lab.ts';
 import { registerM2meBootstrap } from './commands/m2me-bootstrap.ts';
 import { registerOwner } from './commands/owner.ts';
+import { registerPki } from './commands/pki.ts';
 import { registerToken } from './commands/token-inspect.ts';
 import { registerVectors } from './commands/vectors.ts';
 import { fail, failUsage } from './fail.ts';
@@ -38,6 +39,7 @@ const program = new Command('gba')
 registerLab(program);
 const functions = registerFunctions(program);
 registerM2meBootstrap(functions.m2me);
+registerPki(functions.pki);
 registerOwner(program);
 registerDerive(program);
 registerVectors(program);
