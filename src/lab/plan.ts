@@ -123,6 +123,7 @@ export async function planLab(
         pva: { id: NAMES.pva, peer: peer(at.pvaSbi, NAMES.pva), certificate: pvaSigning.cert },
         signing: await pki.signing(id),
         deviceAuthorities: [pki.manufacturer],
+        deviceCrls: [pki.crl],
         owners: [
           {
             name: NAMES.owner,
@@ -195,6 +196,7 @@ export async function planLab(
       tls: await pki.tls(NAMES.pva),
       signing: pvaSigning,
       manufacturers: [pki.manufacturer],
+      crls: [pki.crl],
       manifests: { default: MEASUREMENTS },
       shos: allShos,
       store: store(NAMES.pva),

@@ -3,11 +3,10 @@ import { createOutbox, type Delivery, deliverOver, type FunctionDeps, type Outbo
 import { createClient, type Listener, listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
-import { loadSigner, readCertificate, type Signer } from '../x509/index.ts';
+import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type Signer } from '../x509/index.ts';
 import { createBootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
 import { createContracts } from './contracts.ts';
-import { createDeviceTrust } from './device-trust.ts';
 import { macListener, operatorListener, uaListener } from './http.ts';
 import { createLettingGo } from './letting-go.ts';
 import type { OrderDeps } from './order-record.ts';
@@ -55,7 +54,9 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const bootstraps = createBootstraps({ config, store, sealer, zn, contracts, onStep });
   const lettingGo = createLettingGo({ config, store, sealer, contracts, bootstraps, removeSubscriber, onStep });
   const signers = signersOf(config);
-  const verifyDevice = createDeviceTrust(config, clock);
+  const files = { authorities: config.deviceAuthorities, crls: config.deviceCrls };
+  const checkDevice = createDeviceCheck(files, readTextFile, () => clock.now());
+  const verifyDevice: DeviceCheck = (certificate, m2meId) => checkDevice(certificate, m2meId, 'digitalSignature');
   const common = { config, store, clock, random, sealer, contracts, onStep };
   const releases = createReleases({ ...common, bootstraps, verifyDevice, signer: signers[0] });
   const toPeers = deliverOver(

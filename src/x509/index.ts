@@ -1,3 +1,4 @@
+export type { KeyUsage } from './certificate-fields.ts';
 export {
   type Crl,
   issueCrl,
@@ -17,3 +18,4 @@ export { makePkiPath } from './pki-path.ts';
 export { checkRevocation, issuerNameOf, serialNumberOf, subjectNameOf } from './revocation.ts';
 export { isCms, signCms, type VerifiedCms, verifyCms } from './signed-data.ts';
 export { checkStrictDer, type DerLimits } from './strict-der.ts';
+export { createDeviceCheck, type DeviceCheck, type TrustFiles } from './trust-files.ts';
