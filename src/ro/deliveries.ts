@@ -1,4 +1,4 @@
-import { type Clock, GbaError, type Sealer, toHex } from '../base/index.ts';
+import { type Clock, codeOf, GbaError, type Sealer, toHex } from '../base/index.ts';
 import { enqueue, type StepEvent } from '../flow/index.ts';
 import { UA_TOKEN } from '../gba/index.ts';
 import { packageDigest } from '../mcim/index.ts';
@@ -46,7 +46,7 @@ export function createDeliveries(deps: DeliveryDeps) {
 
   async function find(serial: string, refusal: string): Promise<Entry<DeliveryRecord>> {
     const entry = await store.get<DeliveryRecord>(DELIVERY, serial || '-');
-    if (entry === undefined) throw new GbaError(refusal, 'no such delivery, or not yours');
+    if (entry === undefined) throw refused(refusal);
     return entry;
   }
 
@@ -98,7 +98,7 @@ export function createDeliveries(deps: DeliveryDeps) {
     const entry = await find(serial, 'result-invalid');
     const keys = findPin(sealer, serial, entry.value.pins, (pin) => result.matches(pin.result));
     if (keys === undefined || result.outcome !== 'failure') {
-      throw new GbaError('result-invalid', 'the result is not valid');
+      throw refused('result-invalid');
     }
     erasePin(keys);
     return entry;
@@ -178,15 +178,17 @@ export function createDeliveries(deps: DeliveryDeps) {
       const { value } = await find(serial, 'delivery-unknown');
       const own = await ofMachine(value.m2meId, impi).catch(() => undefined);
       const octets = own?.key === serial ? await store.get<string>(PACKAGE, serial) : undefined;
-      if (octets === undefined) throw new GbaError('delivery-unknown', 'no such delivery, or not yours');
+      if (octets === undefined) throw refused('delivery-unknown');
       return Buffer.from(octets.value, 'base64');
     },
 
     /** The machine refused for good before step 8. */
     async refused(serial: string, impi: string | undefined, reason: string): Promise<void> {
       const entry = await find(serial, 'delivery-unknown');
+      await registrations.bind(entry.value.m2meId, impi).catch((error: unknown) => {
+        throw codeOf(error) === 'machine-unknown' ? refused('delivery-unknown') : error;
+      });
       if (entry.value.state === 'refused') return;
-      await registrations.bind(entry.value.m2meId, impi);
       const state = deliveryFlow.next(entry.value.state, 'refusal');
       const json = { orderId: entry.value.orderId, reason };
       await commit(entry, { ...entry.value, state, reason }, [toSho(entry.value, 'refusals', json)]);
@@ -201,7 +203,7 @@ export function createDeliveries(deps: DeliveryDeps) {
       const keys = findPin(sealer, serial, record.pins, (pin) => relay.matches(pin.relay));
       const { claims } = await readBoundToken(Buffer.from(record.boundToken, 'base64'));
       if (keys === undefined || !releaseLock(relay.r).equals(claims.releaseLock)) {
-        throw new GbaError('acknowledgement-invalid', 'the acknowledgement is not valid');
+        throw refused('acknowledgement-invalid');
       }
       const release = makeRelease({ serial: relay.serial }, keys.activate);
       const keyId = keys.activate.id();
@@ -214,7 +216,7 @@ export function createDeliveries(deps: DeliveryDeps) {
         ]);
         step(11, record.sho, 'acknowledgement relayed, without a name', serial);
       } else if (!['released', 'succeeded', 'registered', 'failed'].includes(record.state)) {
-        throw new GbaError('acknowledgement-invalid', 'the acknowledgement is not valid');
+        throw refused('acknowledgement-invalid');
       }
       deps.onStep?.({ step: 12, party: config.id, to: record.m2meId, what: 'released', serial, keyId });
       return release;
@@ -227,7 +229,7 @@ export function createDeliveries(deps: DeliveryDeps) {
       const entry = await find(serial, 'result-invalid');
       const record = entry.value;
       const keys = findPin(sealer, serial, record.pins, (pin) => result.matches(pin.result));
-      if (keys === undefined) throw new GbaError('result-invalid', 'the result is not valid');
+      if (keys === undefined) throw refused('result-invalid');
       erasePin(keys);
       const { outcome, reason } = result;
       const event = outcome === 'success' ? 'result-success' : 'result-failure';
@@ -236,7 +238,7 @@ export function createDeliveries(deps: DeliveryDeps) {
       if (!deliveryFlow.can(record.state, event)) {
         const known = record.state === 'registered' ? 'succeeded' : record.state;
         if (known === (outcome === 'success' ? 'succeeded' : 'failed')) return;
-        throw new GbaError('result-invalid', 'the result is not valid');
+        throw refused('result-invalid');
       }
       const state = deliveryFlow.next(record.state, event);
       const at = outcome === 'success' ? { succeededAt: clock.now() } : {};
@@ -261,7 +263,7 @@ export function createDeliveries(deps: DeliveryDeps) {
     async correctedPackage(der: Uint8Array): Promise<Buffer> {
       const { key, value } = await reported(der);
       const octets = value.state === 'released' ? await store.get<string>(PACKAGE, key) : undefined;
-      if (octets === undefined) throw new GbaError('delivery-unknown', 'no such delivery, or not yours');
+      if (octets === undefined) throw refused('delivery-unknown');
       return Buffer.from(octets.value, 'base64');
     },
 
@@ -290,6 +292,9 @@ export function createDeliveries(deps: DeliveryDeps) {
     },
   };
 }
+
+/** One text for all that is wrong: a stranger does not learn which serials are here. */
+const refused = (code: string): GbaError => new GbaError(code, 'no such delivery, or not yours to speak for');
 
 /** The octets of a package, in a record of their own; none when the machine holds them. */
 function packageOps(serial: string, octets: Uint8Array | undefined): Op[] {

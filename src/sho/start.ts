@@ -52,7 +52,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   await subscriptions.seed(config.subscriptions);
   const contracts = createContracts(config, store);
   const bootstraps = createBootstraps({ config, store, sealer, zn, contracts, onStep });
-  const lettingGo = createLettingGo({ config, store, sealer, contracts, bootstraps, removeSubscriber, onStep });
+  const lettingGo = createLettingGo({ config, store, sealer, random, contracts, bootstraps, removeSubscriber, onStep });
   const signers = signersOf(config);
   const files = { authorities: config.deviceAuthorities, crls: config.deviceCrls };
   const checkDevice = createDeviceCheck(files, readTextFile, () => clock.now());
