@@ -283,9 +283,12 @@ export function createDeliveries(deps: DeliveryDeps) {
 
     /** Tells new SHOs that forgot step 14 the result once more. */
     async remind(): Promise<void> {
-      const before = clock.now() - config.reminderSeconds * 1000;
+      const now = clock.now();
+      const wait = config.reminderSeconds * 1000;
       for (const { value } of await store.list<DeliveryRecord>(DELIVERY)) {
-        if (value.state !== 'succeeded' || (value.succeededAt ?? 0) > before) continue;
+        const waited = now - (value.succeededAt ?? 0);
+        // A time that lies ahead: the clock was set back.
+        if (value.state !== 'succeeded' || (waited >= 0 && waited < wait)) continue;
         await store.commit([toSho(value, 'results', { orderId: value.orderId, outcome: 'success', reason: '' })]);
         kick();
       }
