@@ -1,4 +1,4 @@
-import { type Clock, codeOf, GbaError, type Sealer, toHex } from '../base/index.ts';
+import { type Clock, codeOf, equalBytes, GbaError, type Sealer, toHex } from '../base/index.ts';
 import { enqueue, type StepEvent } from '../flow/index.ts';
 import { UA_TOKEN } from '../gba/index.ts';
 import { packageDigest } from '../mcim/index.ts';
@@ -202,7 +202,7 @@ export function createDeliveries(deps: DeliveryDeps) {
       const record = entry.value;
       const keys = findPin(sealer, serial, record.pins, (pin) => relay.matches(pin.relay));
       const { claims } = await readBoundToken(Buffer.from(record.boundToken, 'base64'));
-      if (keys === undefined || !releaseLock(relay.r).equals(claims.releaseLock)) {
+      if (keys === undefined || !equalBytes(releaseLock(relay.r), claims.releaseLock)) {
         throw refused('acknowledgement-invalid');
       }
       const release = makeRelease({ serial: relay.serial }, keys.activate);
@@ -283,12 +283,9 @@ export function createDeliveries(deps: DeliveryDeps) {
 
     /** Tells new SHOs that forgot step 14 the result once more. */
     async remind(): Promise<void> {
-      const now = clock.now();
-      const wait = config.reminderSeconds * 1000;
+      const before = clock.now() - config.reminderSeconds * 1000;
       for (const { value } of await store.list<DeliveryRecord>(DELIVERY)) {
-        const waited = now - (value.succeededAt ?? 0);
-        // A time that lies ahead: the clock was set back.
-        if (value.state !== 'succeeded' || (waited >= 0 && waited < wait)) continue;
+        if (value.state !== 'succeeded' || (value.succeededAt ?? 0) > before) continue;
         await store.commit([toSho(value, 'results', { orderId: value.orderId, outcome: 'success', reason: '' })]);
         kick();
       }

@@ -1,4 +1,4 @@
-import { GbaError, toHex } from '../base/index.ts';
+import { equalBytes, GbaError, toHex } from '../base/index.ts';
 import { dequeue, enqueue } from '../flow/index.ts';
 import type { PeerIdentity } from '../http/index.ts';
 import type { Entry, Op } from '../store/index.ts';
@@ -213,7 +213,7 @@ export function createOrders(deps: OrderDeps, work: OrderWork) {
     async released(orderId: string, r: Uint8Array): Promise<void> {
       const entry = await findOrder(store, orderId);
       const { value } = entry;
-      if (!releaseLock(r).equals(claimsOf(value).releaseLock)) {
+      if (!equalBytes(releaseLock(r), claimsOf(value).releaseLock)) {
         throw new GbaError('release-invalid', 'this does not open the release lock');
       }
       if (!orderFlow.can(value.state, 'release-shown')) {
