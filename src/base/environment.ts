@@ -13,6 +13,17 @@ export interface Random {
 
 export const systemClock: Clock = { now: () => Date.now() };
 
+/** A clock that stands still while the one below it is set back: for ages, not for dates. */
+export function neverBack(clock: Clock): Clock {
+  let latest = Number.NEGATIVE_INFINITY;
+  return {
+    now() {
+      latest = Math.max(latest, clock.now());
+      return latest;
+    },
+  };
+}
+
 /** Nonces are a few octets each: one call of the generator fills many. What has been handed out is wiped from the pool. */
 const pool = Buffer.alloc(4096);
 const POOLED = 64;

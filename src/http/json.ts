@@ -9,16 +9,33 @@ const DEPTH_LIMIT = 32;
 
 /**
  * JSON octets checked by `schema`. Refused with `json-invalid`: octets that are no UTF-8, a name that stands twice in one
- * object (two readers would take two values), deep nesting, and what the schema does not take.
+ * object (two readers would take two values), deep nesting, half a surrogate pair (RFC 7493 2.1), a byte order mark, and what
+ * the schema does not take.
  */
 export function parseJson<T>(body: Uint8Array, schema: Schema<T>): T {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
     const value: unknown = JSON.parse(text);
     checkNames(text);
+    if (ESCAPED_SURROGATE.test(text)) checkPairs(value);
     return schema.parse(value);
   } catch (cause) {
     throw new GbaError('json-invalid', 'the body is not the JSON this resource takes', { cause });
+  }
+}
+
+const ESCAPED_SURROGATE = /\\u[dD][89a-fA-F]/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** No text in UTF-8 has one alone: what is stored or compared would not be what came. */
+function checkPairs(value: unknown): void {
+  if (typeof value === 'string') {
+    if (LONE_SURROGATE.test(value)) throw new GbaError('json-invalid', 'half a surrogate pair');
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, member] of Object.entries(value)) {
+      checkPairs(name);
+      checkPairs(member);
+    }
   }
 }
 

@@ -22,6 +22,8 @@ export interface LabOptions {
   random: Random;
   log: Log;
   driver?: 'lmdb' | 'memory';
+  /** A clock of its own for a party, by name: clocks drift. */
+  clockOf?: (name: string) => Clock;
   /** Measures patience and durations, when `clock` may jump. */
   wallClock?: Clock;
   carrier?: Carrier;
@@ -57,9 +59,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const machines = new Map<string, RunningM2me>();
 
   const depsOf = async (name: string, config: StoreConfig): Promise<FunctionDeps> => {
-    const store = await openStore(config, clock);
+    const own = options.clockOf?.(name) ?? clock;
+    const store = await openStore(config, own);
     stores.set(name, store);
-    return { clock, random, log, store, ...(onStep && { onStep }), ...(wrap && { wrap }) };
+    return { clock: own, random, log, store, ...(onStep && { onStep }), ...(wrap && { wrap }) };
   };
   const stop = async (name: string): Promise<void> => {
     const one = running.get(name);

@@ -61,6 +61,8 @@ export interface Journal {
   changes(): Promise<Change[]>;
   /** The write that takes `change` over `event`; throws `invalid-transition`. */
   moveOp(change: Change, event: ChangeEvent, now: number, patch?: ChangePatch): Op;
+  /** The write that has `change` wait in its state from `now` on. */
+  waitOp(change: Change, now: number): Op;
   /** The write that leaves `change` as it was before its delivery was accepted. */
   dropDeliveryOp(change: Change): Op;
   newChangeOp(serial: string, record: Omit<ChangeRecord, 'v'>): Op;
@@ -93,6 +95,12 @@ export function createJournal(store: Store): Journal {
       const put = { ...toRecord(change), ...patch, state, since: now };
       return { space: CHANGE_SPACE, key: change.serial, expect: change.version, put };
     },
+    waitOp: (change, now) => ({
+      space: CHANGE_SPACE,
+      key: change.serial,
+      expect: change.version,
+      put: { ...toRecord(change), since: now },
+    }),
     dropDeliveryOp(change) {
       const { delivery, ...rest } = toRecord(change);
       const event = delivery?.attested === false ? 'early-delivery-dropped' : 'delivery-dropped';

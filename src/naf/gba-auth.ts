@@ -7,6 +7,7 @@ import {
   GbaError,
   type Log,
   messageOf,
+  neverBack,
   type Random,
   SecretKey,
   silentLog,
@@ -98,6 +99,8 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     throw new GbaError('naf-id-invalid', 'gbaAuth: a Ua security protocol identifier has 5 octets');
   }
   const clock = options.clock ?? systemClock;
+  // Set back, the clock would make nonces that look older than this process, and make used ones young again.
+  const nonceClock = neverBack(clock);
   const random = options.random ?? systemRandom;
   checkRandom(random);
   const log = options.log ?? silentLog;
@@ -113,14 +116,14 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     options.store === undefined
       ? createMemoryCounts(NONCE_LIMIT, nonces.series)
       : createStoreCounts(options.store, nonceLifetimeMs);
-  const verifier = createVerifier({ algorithm, nonceLifetimeMs }, { nonces, counts, clock, random });
+  const verifier = createVerifier({ algorithm, nonceLifetimeMs }, { nonces, counts, clock: nonceClock, random });
   const sessions = createSessions({ fqdn, realm, algorithm, gsIds: options.gsIds, limit: SESSION_LIMIT }, zn, clock);
 
   function challenge(req: IncomingMessage, res: ServerResponse, qop: Qop, refused: Refused): void {
     log.info('ua-refused', { code: refused.reason, method: req.method ?? '' });
     const header = buildChallenge({
       realm,
-      nonce: nonces.make(clock.now()),
+      nonce: nonces.make(nonceClock.now()),
       algorithm,
       qop: [qop],
       ...(refused.stale && { stale: true }),

@@ -1,5 +1,5 @@
 import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
-import { createClient, listen, loadTls, readTextFile } from '../http/index.ts';
+import { createClient, listen, listenBeside, loadTls, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, loadSigner } from '../x509/index.ts';
 import type { PvaConfig } from './config.ts';
@@ -33,7 +33,7 @@ export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<R
   const forShos = wrap(`${config.id} sbi`, shoListener(validations, config, log));
   const forMachines = wrap(`${config.id} m2me`, m2meListener(validations, log));
   const sbi = await listen(forShos, { ...config.sbi, tls, clientCertificate: 'required' });
-  const m2me = await listen(forMachines, { ...config.m2me, tls, clientCertificate: 'none' });
+  const m2me = await listenBeside(sbi, forMachines, { ...config.m2me, tls, clientCertificate: 'none' });
   outbox.kick();
   return {
     ports: { m2me: m2me.port, sbi: sbi.port },

@@ -1,4 +1,4 @@
-import { codeOf, toHex } from '../base/index.ts';
+import { codeOf, equalBytes, toHex } from '../base/index.ts';
 import { UA_TOKEN } from '../gba/index.ts';
 import type { Entry } from '../store/index.ts';
 import { makeRelease, readBoundToken, readRelay, readResult, releaseLock } from '../token/index.ts';
@@ -81,7 +81,7 @@ function createHandingOut(deps: DeliveryDeps, { find, commit, toSho, step }: Boo
       const record = entry.value;
       const keys = findPin(sealer, serial, record.pins, (pin) => relay.matches(pin.relay));
       const { claims } = await readBoundToken(Buffer.from(record.boundToken, 'base64'));
-      if (keys === undefined || !releaseLock(relay.r).equals(claims.releaseLock)) {
+      if (keys === undefined || !equalBytes(releaseLock(relay.r), claims.releaseLock)) {
         throw refused('acknowledgement-invalid');
       }
       const release = makeRelease({ serial: relay.serial }, keys.activate);

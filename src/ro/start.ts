@@ -1,6 +1,6 @@
 import { codeOf, createSealer } from '../base/index.ts';
 import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
-import { createClient, type Listener, listen, loadSealingKey, loadTls } from '../http/index.ts';
+import { createClient, type Listener, listen, listenBeside, loadSealingKey, loadTls } from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import type { RoConfig } from './config.ts';
@@ -47,7 +47,7 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
   const operators = operatorListener(deliveries, registrations, config, log);
   const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
-  const ua = await listen(wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
+  const ua = await listenBeside(sbi, wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
   outbox.kick();
   const reminder = setInterval(
     () => void deliveries.remind().catch((error: unknown) => log.warn('reminder-failed', { code: codeOf(error) })),

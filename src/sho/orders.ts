@@ -1,4 +1,4 @@
-import { GbaError } from '../base/index.ts';
+import { equalBytes, GbaError } from '../base/index.ts';
 import { dequeue, enqueue } from '../flow/index.ts';
 import { readValidation, releaseLock } from '../token/index.ts';
 import { orderFlow } from './flows.ts';
@@ -46,7 +46,7 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
     async released(orderId: string, r: Uint8Array): Promise<void> {
       const entry = await findOrder(store, orderId);
       const { value } = entry;
-      if (!releaseLock(r).equals(claimsOf(value).releaseLock)) {
+      if (!equalBytes(releaseLock(r), claimsOf(value).releaseLock)) {
         throw new GbaError('release-invalid', 'this does not open the release lock');
       }
       if (!orderFlow.can(value.state, 'release-shown')) {

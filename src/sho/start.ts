@@ -1,6 +1,14 @@
 import { codeOf, createSealer, GbaError, toHex } from '../base/index.ts';
 import { createOutbox, type Delivery, deliverOver, type FunctionDeps, type OutboxMessage } from '../flow/index.ts';
-import { createClient, type Listener, listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
+import {
+  createClient,
+  type Listener,
+  listen,
+  listenBeside,
+  loadSealingKey,
+  loadTls,
+  readTextFile,
+} from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type Signer } from '../x509/index.ts';
@@ -92,7 +100,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
   const operators = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
   const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
-  const ua = await listen(wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
+  const ua = await listenBeside(sbi, wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
   outbox.kick();
   void lettingGo.resume().catch(() => log.warn('resume-postponed'));
   const lapse = () => void orders.lapse().catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) }));

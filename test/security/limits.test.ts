@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { codeOf, createSealer, type Log, type LogFields, SecretKey } from '../../src/base/index.ts';
-import { createClient, createRouter, listen } from '../../src/http/index.ts';
+import { createClient, createRouter, listen, listenBeside } from '../../src/http/index.ts';
 import { gbaAuth } from '../../src/naf/index.ts';
 import { sayRaw } from './raw.ts';
 
@@ -61,4 +61,14 @@ test('a source of randomness that stands still or repeats itself is refused when
   assert.throws(() => gbaAuth({ fqdn: 'naf.test', zn, random: { bytes: (length) => Buffer.alloc(length) } }), {
     code: 'random-weak',
   });
+});
+
+test('a function whose second port is taken leaves the first one free', async (t) => {
+  const listener = createRouter([], { info() {}, warn() {}, error() {}, child: (): Log => assert.fail() });
+  const taken = await listen(listener, { address: '127.0.0.1', port: 0 });
+  t.after(() => taken.close());
+  const first = await listen(listener, { address: '127.0.0.1', port: 0 });
+  const second = { address: '127.0.0.1', port: taken.port };
+  await assert.rejects(listenBeside(first, listener, second), { code: 'listen-failed' });
+  await (await listen(listener, { address: '127.0.0.1', port: first.port })).close();
 });

@@ -95,7 +95,10 @@ export async function orGrace(machine: Machine, change: Change, step: () => Prom
   try {
     return await step();
   } catch (error) {
-    if (machine.clock.now() - change.since < machine.config.graceMs) throw error;
+    const waited = machine.clock.now() - change.since;
+    // The clock was set back, perhaps by years: the wait begins anew.
+    if (waited < 0) await machine.journal.commit([machine.journal.waitOp(change, machine.clock.now())]);
+    if (waited < machine.config.graceMs) throw error;
     machine.log.warn('grace-over', { serial: change.serial, state: change.state });
     await move(machine, change, 'grace-over');
     return true;
