@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GbaError } from '../base/index.ts';
-import { openOwnerJournal, ownerJournalFile } from '../lab/index.ts';
+import { GbaError, systemClock } from '../base/index.ts';
+import { ownerJournalPath } from '../lab/index.ts';
+import { openOwnerJournal } from '../owner/index.ts';
 
 /** Only a folder with this file is ever emptied: it says that a lab made the folder. */
 const MARK = '.gba-lab';
@@ -26,12 +27,22 @@ export async function openLabFolder(dir: string): Promise<LabFolder> {
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const lock = await takeLock(dir);
-  const afresh = before.includes(MARK) && openOwnerJournal(ownerJournalFile(dir)).allDone();
+  const afresh = before.includes(MARK) && (await hasEnded(dir));
   if (afresh) {
     for (const name of before) if (name !== MARK) rmSync(join(dir, name), { recursive: true });
   }
   writeFileSync(join(dir, MARK), 'made by gba lab; emptied when its change has ended\n');
   return { afresh, release: () => new Promise((resolve) => lock.close(() => resolve())) };
+}
+
+/** Some change was begun there and none is unfinished. */
+async function hasEnded(dir: string): Promise<boolean> {
+  const path = ownerJournalPath(dir);
+  if (!existsSync(path)) return false;
+  const journal = await openOwnerJournal(path, systemClock);
+  const ended = journal.allDone();
+  await journal.close();
+  return ended;
 }
 
 /** Names in the folder, none when there is no folder yet; undefined for what is no folder. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { codeOf, messageOf, systemClock, systemRandom } from '../../src/base/index.ts';
-import { missingSteps, openOwnerJournal, parseScenario, stepLine } from '../../src/lab/index.ts';
+import { missingSteps, parseScenario, stepLine } from '../../src/lab/index.ts';
 import { openLabPki } from '../../src/lab/pki.ts';
 import { planLab, writeConfigs } from '../../src/lab/plan.ts';
 import { allocatePorts } from '../../src/lab/ports.ts';
@@ -72,20 +72,6 @@ test('free ports stay the same after a restart: subscriptions hold addresses', a
   const ports = await allocatePorts(0, 5, file, systemRandom);
   assert.equal(new Set(ports).size, 5);
   assert.deepEqual(await allocatePorts(0, 5, file, systemRandom), ports);
-});
-
-test("the owner's journal goes on where it stopped, and is for the owner's eyes only", () => {
-  const file = join(dir, 'owner.json');
-  const journal = openOwnerJournal(file);
-  assert.equal(journal.allDone(), false);
-  journal.note('m2me-0001', { serial: '00'.repeat(16) });
-  journal.note('m2me-0001', { orderId: 'order' });
-  assert.equal(statSync(file).mode & 0o777, 0o600);
-  const again = openOwnerJournal(file);
-  assert.deepEqual(again.of('m2me-0001'), { serial: '00'.repeat(16), orderId: 'order' });
-  assert.equal(again.allDone(), false);
-  again.note('m2me-0001', { done: true });
-  assert.equal(openOwnerJournal(file).allDone(), true);
 });
 
 test('the report misses no step that was not seen, and a line names step, parties and key id', () => {

@@ -171,7 +171,7 @@ async function changeAll(
     if (!done) say(`the next start goes on with it; to begin afresh, delete ${dir}`, { event: 'kept', dir });
     return missing.length === 0 && done;
   } finally {
-    owner.close();
+    await owner.close();
   }
 }
 
