@@ -123,6 +123,7 @@ export async function createOwner(lab: Lab): Promise<Owner> {
         return { ...result, state: 'done', ms: passed() };
       }
       if (end?.state === 'refused' || end?.state === 'returned') {
+        await journal.note(m2meId, { end });
         return { m2meId, state: 'refused', reason: end.reason ?? 'refused', ms: passed() };
       }
       if (wish.silent !== undefined && change?.state.startsWith('active-owing-') && now === NAMES.newSho) {

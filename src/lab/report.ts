@@ -40,5 +40,9 @@ export function summaryLine(result: ChangeResult): string {
   if (result.state === 'done') {
     return `${result.m2meId}: done in ${result.ms} ms; now with ${result.operator}, bootstrapped at ${result.bootstrappedAt}`;
   }
+  if (result.state === 'active') {
+    const { operator, bootstrappedAt, reason } = result;
+    return `${result.m2meId}: works with ${operator} after ${result.ms} ms, bootstrapped at ${bootstrappedAt}; ${reason}`;
+  }
   return `${result.m2meId}: ${result.state} after ${result.ms} ms: ${result.reason}`;
 }

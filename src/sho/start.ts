@@ -99,10 +99,9 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const ua = await listen(wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
   outbox.kick();
   void lettingGo.resume().catch(() => log.warn('resume-postponed'));
-  const sweep = setInterval(
-    () => void orders.lapse().catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) })),
-    LAPSE_MS,
-  );
+  const lapse = () => void orders.lapse().catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) }));
+  lapse();
+  const sweep = setInterval(lapse, LAPSE_MS);
   sweep.unref();
   return {
     ports: { ua: ua.port, sbi: sbi.port },

@@ -13,7 +13,7 @@ describe('attacks on an operator change', { concurrency: 4 }, () => {
       const dir = mkdtempSync(join(tmpdir(), 'gba-attack-'));
       const scenario = { ...EXAMPLE_SCENARIO, basePort: 0 };
       const options = { clock: systemClock, random: systemRandom, log: silentLog };
-      const lab = await startFreeLab({ dir, scenario, driver: 'memory', ...options });
+      const lab = await startFreeLab({ dir, scenario, driver: 'memory', ...options, ...attack.lab });
       try {
         const { title, name } = attack;
         const report = await runAttack(lab, attack);

@@ -7,7 +7,7 @@ import { deriveKsNaf, makeBtid, nafId, UA_TOKEN, uaIdOfCipherSuite } from '../..
 import { startHss } from '../../src/hss/index.ts';
 import { type Answer, createClient, createRouter, type HttpClient, listen } from '../../src/http/index.ts';
 import type { ZnClient } from '../../src/naf/index.ts';
-import { startSho } from '../../src/sho/index.ts';
+import { type ShoConfig, startSho } from '../../src/sho/index.ts';
 import { createMemoryStore, type Store } from '../../src/store/index.ts';
 import { deriveTokenKeys, type TokenKeys } from '../../src/token/index.ts';
 import { loadSigner, readCertificate } from '../../src/x509/index.ts';
@@ -40,7 +40,7 @@ export type Lab = Awaited<ReturnType<typeof startLab>>;
  * A real SHO with its real HSS and BSF over mutual TLS; RO and PVA are servers that write down what they get. Only Zn is
  * played: the bootstrappings are made here, without a machine.
  */
-export async function startLab() {
+export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
   const pki = makeTestPki(NAMES);
   const keyFile = join(pki.dir, 'sealing-key');
   writeFileSync(keyFile, systemRandom.bytes(32).toString('hex'));
@@ -116,32 +116,35 @@ export async function startLab() {
   };
   const shoStore = createMemoryStore(systemClock);
   const owner = readCertificate(pki.pem('owner.test').cert);
-  const sho = await startSho(
-    {
-      id: 'sho-a.test',
-      ua: free,
-      sbi: free,
-      tls: pki.files('sho-a.test'),
-      bsf: { fqdn: 'bsf.test', publicUrl: 'http://127.0.0.1:1/', admin: peer(bsf.ports.sbi, 'bsf.test') },
-      hss: peer(hss.ports.sbi, 'hss.test'),
-      zn: [{ bsf: 'bsf.test', peer: peer(bsf.ports.sbi, 'bsf.test') }],
-      ro: { id: 'ro.test', peer: peer(ro.port, 'ro.test') },
-      pva: { id: 'pva.test', peer: peer(pva.port, 'pva.test'), certificate: pki.files('pva.test').cert },
-      signing: { cert: pki.files('sho-a.test').cert, key: pki.files('sho-a.test').key },
-      owners: [{ name: 'owner.test', spkiSha256: owner.spkiSha256, machines: [{ m2meId: M2ME, impi: OLD_IMPI }] }],
-      subscriptions: [{ impi: NEW_IMPI, k: K, opc: OPC, amf: '0000' }],
-      publicUrl: 'https://127.0.0.1:1/',
-      tokenValiditySeconds: 3600,
-      indBits: 5,
-      clockSkewSeconds: 300,
-      deviceAuthorities: [],
-      deviceCrls: [],
-      maxCorrections: 2,
-      store: memory,
-      keyFile,
-    },
-    { ...deps, store: shoStore, zn },
-  );
+  /** The SHO's own clock: tests set it forward. */
+  const time = { ahead: 0 };
+  const clock = { now: () => systemClock.now() + time.ahead };
+  const start = (signing: ShoConfig['signing']) =>
+    startSho({ ...config, signing }, { ...deps, clock, store: shoStore, zn });
+  const signingOf = (name: string) => ({ cert: pki.files(name).cert, key: pki.files(name).key });
+  const config: Omit<ShoConfig, 'signing'> = {
+    id: 'sho-a.test',
+    ua: free,
+    sbi: free,
+    tls: pki.files('sho-a.test'),
+    bsf: { fqdn: 'bsf.test', publicUrl: 'http://127.0.0.1:1/', admin: peer(bsf.ports.sbi, 'bsf.test') },
+    hss: peer(hss.ports.sbi, 'hss.test'),
+    zn: [{ bsf: 'bsf.test', peer: peer(bsf.ports.sbi, 'bsf.test') }],
+    ro: { id: 'ro.test', peer: peer(ro.port, 'ro.test') },
+    pva: { id: 'pva.test', peer: peer(pva.port, 'pva.test'), certificate: pki.files('pva.test').cert },
+    owners: [{ name: 'owner.test', spkiSha256: owner.spkiSha256, machines: [{ m2meId: M2ME, impi: OLD_IMPI }] }],
+    subscriptions: impis.map((impi) => ({ impi, k: K, opc: OPC, amf: '0000' })),
+    publicUrl: 'https://127.0.0.1:1/',
+    tokenValiditySeconds: 3600,
+    indBits: 5,
+    clockSkewSeconds: 300,
+    deviceAuthorities: [],
+    deviceCrls: [],
+    maxCorrections: 2,
+    store: memory,
+    keyFile,
+  };
+  let sho = await start(signingOf('sho-a.test'));
 
   const clients: HttpClient[] = [];
   const clientOf = (port: number, name?: string): HttpClient => {
@@ -160,6 +163,12 @@ export async function startLab() {
   return {
     received,
     device,
+    time,
+    /** Starts the SHO anew on the same store, with these signing keys. */
+    async restart(signing: readonly string[]) {
+      await sho.close();
+      sho = await start(signing.map(signingOf));
+    },
     signer: (name: string) => loadSigner(pki.pem(name)),
     certificate: (name: string) => readCertificate(pki.pem(name).cert).der,
     /** An SBI client that shows the certificate of `name`. */

@@ -10,20 +10,25 @@ import { readTextFile } from '../../http/index.ts';
 import {
   ATTACKS,
   type Attack,
+  createLabClock,
   createOwner,
+  type FaultPlan,
   type Lab,
+  type LabClock,
   missingSteps,
   parseScenario,
+  planFaults,
   runAttack,
   startLab,
   stepLine,
   summaryLine,
 } from '../../lab/index.ts';
 import { openLabFolder } from '../lab-folder.ts';
+import { addWishes, faultsOf, type LabWishes } from '../lab-wishes.ts';
 import { logLevelOption, parseSeconds } from '../options.ts';
 import { closeOnSignal } from '../stopping.ts';
 
-interface LabCommandOptions {
+interface LabCommandOptions extends LabWishes {
   dir: string;
   file: string;
   once?: boolean;
@@ -42,10 +47,12 @@ afresh. Under it stand config/ (one file for each function, to run it alone) and
 
 Examples:
   gba lab --once
+  gba lab --once --token signed --variant both-present
+  gba lab --once --cut after=8
   gba lab --attack package-swapped`;
 
 export function registerLab(program: Command): void {
-  program
+  const command = program
     .command('lab')
     .description('start every party on loopback and run an operator change; stays up for other clients')
     .option('--file <yaml>', 'the machines and subscriptions', EXAMPLE)
@@ -58,6 +65,7 @@ export function registerLab(program: Command): void {
     .addOption(logLevelOption('error'))
     .addHelpText('after', HELP)
     .action(runLab);
+  addWishes(command);
 }
 
 function parseAttack(name: string): Attack {
@@ -81,7 +89,14 @@ async function runLab(options: LabCommandOptions): Promise<void> {
 async function runOneAttack(options: LabCommandOptions, attack: Attack, say: Say): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'gba-attack-'));
   try {
-    const { lab } = await start(options, dir, say, 0);
+    const { lab } = await start(
+      { ...options, ...(attack.lab?.bothPresent ? { variant: 'both-present' as const } : {}) },
+      dir,
+      say,
+      {
+        basePort: 0,
+      },
+    );
     const result = await runAttack(lab, attack);
     const fine = result.refused && result.stateEqual && result.got === result.expected;
     const state = result.stateEqual ? 'state before and after is equal' : 'STATE CHANGED';
@@ -100,7 +115,13 @@ async function runChange(options: LabCommandOptions, say: Say): Promise<void> {
   if (folder.afresh) {
     say(`the change kept in ${options.dir} had ended: starting afresh`, { event: 'afresh', dir: options.dir });
   }
-  const { lab, events } = await start(options, resolve(options.dir), say);
+  const clock = createLabClock(systemClock);
+  const faults = planFaults(faultsOf(options), clock, async (name) => {
+    say(`${name} falls silent`, { event: 'silent', party: name });
+    await lab.stop(name);
+  });
+  if (faults.story !== undefined) say(`${faults.story}`, { event: 'fault', story: faults.story });
+  const { lab, events } = await start(options, resolve(options.dir), say, { clock, faults });
   let fine: boolean | undefined;
   const stopping = closeOnSignal(async (signal) => {
     if (fine === undefined) say('interrupted: the change goes on at the next start', { event: 'interrupted' });
@@ -110,7 +131,7 @@ async function runChange(options: LabCommandOptions, say: Say): Promise<void> {
     return fine ? 0 : 1;
   });
   try {
-    fine = await changeAll(lab, events, options, say);
+    fine = await changeAll(lab, events, options, faults, say);
   } catch (error) {
     // Closing takes the parties from under the change: that is no failure of it.
     if (stopping.begun) return;
@@ -124,7 +145,13 @@ async function runChange(options: LabCommandOptions, say: Say): Promise<void> {
   showDoors(lab, say);
 }
 
-async function start(options: LabCommandOptions, dir: string, say: Say, basePort?: number) {
+interface StartWith {
+  basePort?: number;
+  clock?: LabClock;
+  faults?: FaultPlan;
+}
+
+async function start(options: LabCommandOptions, dir: string, say: Say, { basePort, clock, faults }: StartWith) {
   const startedAt = systemClock.now();
   const events: StepEvent[] = [];
   const scenario = parseScenario(readTextFile(options.file));
@@ -132,13 +159,17 @@ async function start(options: LabCommandOptions, dir: string, say: Say, basePort
     const lab = await startLab({
       dir,
       scenario: { ...scenario, ...(basePort === undefined ? {} : { basePort }) },
-      clock: systemClock,
+      clock: clock ?? systemClock,
+      wallClock: systemClock,
+      bothPresent: options.variant === 'both-present',
+      ...(faults && { carrier: faults.carrier }),
       random: systemRandom,
       log: createLog({ level: options.logLevel, name: 'lab' }),
       onStep(event) {
         events.push(event);
         const ms = systemClock.now() - startedAt;
         say(stepLine(event, ms), { ms, ...event });
+        faults?.onStep(event);
       },
     });
     return { lab, events };
@@ -154,22 +185,27 @@ type Say = (text: string, json: object) => void;
 async function changeAll(
   lab: Lab,
   events: readonly StepEvent[],
-  { timeout, dir }: LabCommandOptions,
+  { timeout, dir, token, variant }: LabCommandOptions,
+  faults: FaultPlan,
   say: Say,
 ): Promise<boolean> {
   const owner = await createOwner(lab);
   const resumed = lab.plan.m2me.some(({ id }) => owner.journal.of(id).serial !== undefined);
   if (resumed) say('an unfinished change goes on', { event: 'resumed' });
   try {
-    const results = await Promise.all(lab.plan.m2me.map(({ id }) => owner.change(id, timeout)));
+    const silent = faults.silent === undefined ? {} : { silent: faults.silent };
+    const wish = { variant: token, bothPresent: variant === 'both-present', ...silent };
+    const results = await Promise.all(lab.plan.m2me.map(({ id }) => owner.change(id, timeout, wish)));
     for (const result of results) {
-      say(result.state === 'done' ? pc.green(summaryLine(result)) : pc.red(summaryLine(result)), result);
+      say((faults.isProperEnd(result) ? pc.green : pc.red)(summaryLine(result)), result);
     }
-    const missing = resumed ? [] : missingSteps(events);
+    const whole = !resumed && results.every(({ state }) => state === 'done');
+    const missing = whole ? missingSteps(events) : [];
     if (missing.length > 0) say(pc.red(`steps not seen: ${missing.join(', ')}`), { missing });
-    const done = results.every((result) => result.state === 'done');
-    if (!done) say(`the next start goes on with it; to begin afresh, delete ${dir}`, { event: 'kept', dir });
-    return missing.length === 0 && done;
+    const fine = results.every(faults.isProperEnd);
+    const ended = results.every(({ state }) => state === 'done' || state === 'refused');
+    if (!ended) say(`the next start goes on with it; to begin afresh, delete ${dir}`, { event: 'kept', dir });
+    return missing.length === 0 && fine;
   } finally {
     await owner.close();
   }

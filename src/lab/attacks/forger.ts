@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { opcFromOp } from '../../aka/index.ts';
-import { codeOf, fromHex, GbaError, SecretKey, toHex } from '../../base/index.ts';
+import { fromHex, GbaError, SecretKey, toHex } from '../../base/index.ts';
 import { UA_TOKEN } from '../../gba/index.ts';
 import { createClient, type HttpClient, loadTls, readTextFile } from '../../http/index.ts';
 import { type Mcim, makePackage, packageDigest } from '../../mcim/index.ts';
@@ -10,6 +10,7 @@ import {
   deriveTokenKeys,
   makeToken,
   narrowToken,
+  openToken,
   readBoundToken,
   readToken,
 } from '../../token/index.ts';
@@ -68,6 +69,10 @@ export interface Arena {
   plant(boundToken: Uint8Array, packed: Uint8Array, octets?: Uint8Array): Promise<string>;
   /** Why the machine refused the delivery that waits for it. */
   machineRefusal(): Promise<string>;
+  /** Repeats what only time can mend. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
+  /** The next number of an instruction. */
+  nextNumber(): number;
   until(what: string, look: () => Promise<boolean>): Promise<void>;
   close(): void;
 }
@@ -104,13 +109,18 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
   const signerOf = (files: { cert: string; key: string }): Signer =>
     loadSigner({ cert: readTextFile(files.cert), key: readTextFile(files.key) });
 
+  function nextNumber(): number {
+    lastNumber += 1;
+    return lastNumber;
+  }
+
   async function patiently<T>(work: () => Promise<T>): Promise<T> {
     const until = clock.now() + PATIENCE_MS;
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        const passing = ['bootstrap-missing', 'peer-unreachable', 'conflict', 'overloaded'].includes(codeOf(error));
+        const passing = error instanceof GbaError && error.retryable;
         if (!passing || clock.now() > until) throw error;
         await delay(LOOK_MS);
       }
@@ -193,11 +203,11 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
       return makeToken(claims, deriveTokenKeys(ksNaf, serial));
     },
     async instruct(token, signer) {
-      lastNumber += 1;
-      await machine.instruct(await signInstruction(signer ?? (await ownerSigner()), token, lastNumber));
+      await machine.instruct(await signInstruction(signer ?? (await ownerSigner()), token, nextNumber()));
     },
     async pack(token, by = {}) {
-      const { claims } = readToken(token);
+      const { claims, erase } = await openToken(token);
+      erase();
       return await makePackage({
         mcim: mcimOf(),
         newShoId: NAMES.newSho,
@@ -238,6 +248,8 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
       return status?.change?.lastRefusal ?? '';
     },
     until,
+    patiently,
+    nextNumber,
     close() {
       for (const one of closing) one.close();
     },

@@ -6,7 +6,7 @@ import { OTHER_MACHINE } from './forger.ts';
 import type { Attack } from './run-attack.ts';
 
 /** The RO keeps what it was sent, and pins keys for the offer it makes; what counts is that the machine takes nothing. */
-const HELD_BY_RO = ['delivery', 'package', 'open-delivery', 'delivery-of-order'];
+export const HELD_BY_RO = ['delivery', 'package', 'open-delivery', 'delivery-of-order'];
 
 /** One bit of the last octet. */
 export function flipped(octets: Uint8Array): Buffer {
@@ -15,7 +15,7 @@ export function flipped(octets: Uint8Array): Buffer {
   return copy;
 }
 
-interface Forged {
+export interface Forged {
   boundToken: Uint8Array;
   packed: Uint8Array;
   /** What the RO hands out instead of the package. */
@@ -26,15 +26,16 @@ interface Forged {
  * A delivery that the machine must refuse. It waits for a genuine release meanwhile; `by` says who forges: the new SHO over
  * step 6, or the RO itself.
  */
-function delivery(
+export function delivery(
   attack: Omit<Attack, 'run'> & { by: 'new-sho' | 'ro'; forge(arena: Arena, token: Buffer): Promise<Forged> },
+  release: (arena: Arena) => Promise<Buffer> = (arena) => arena.release(),
 ): Attack {
   const { by, forge, ...rest } = attack;
   return {
     ...rest,
     aside: [...HELD_BY_RO, ...(attack.aside ?? [])],
     async run(arena) {
-      const token = await arena.release();
+      const token = await release(arena);
       const { boundToken, packed, octets } = await forge(arena, token);
       await arena.instruct(token);
       await arena.mark();

@@ -1,5 +1,5 @@
 import { makeInstruction, readToken } from '../../token/index.ts';
-import { createOwner } from '../change.ts';
+import { type ChangeWish, createOwner } from '../change.ts';
 import { NAMES } from '../names.ts';
 import { signInstruction } from '../owner-client.ts';
 import { type Arena, OTHER_MACHINE } from './forger.ts';
@@ -157,10 +157,10 @@ export const OWNER_ATTACKS: readonly Attack[] = [
 ];
 
 /** A whole change by the lab's owner; gives the token it used up. */
-export async function changed(arena: Arena): Promise<Buffer> {
+export async function changed(arena: Arena, wish: ChangeWish = {}): Promise<Buffer> {
   const owner = await createOwner(arena.lab);
   try {
-    await owner.change(arena.m2meId, CHANGE_MS);
+    await owner.change(arena.m2meId, CHANGE_MS, wish);
     return Buffer.from(owner.journal.of(arena.m2meId).token ?? '', 'base64');
   } finally {
     await owner.close();

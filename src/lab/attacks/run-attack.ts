@@ -10,6 +10,8 @@ export interface Attack {
   title: string;
   /** Code of the refusal. */
   expect: string;
+  /** What the lab must be started with. */
+  lab?: { bothPresent?: boolean };
   /** Spaces that the attacker may write by right (the RO keeps what it was sent), left out of the comparison. */
   aside?: readonly string[];
   /** Brings the lab to the point, calls `arena.mark()`, sends the forged message; resolves to the code that came back. */
