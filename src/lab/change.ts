@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { GbaError } from '../base/index.ts';
 import { loadTls, readTextFile } from '../http/index.ts';
 import {
@@ -19,6 +18,7 @@ import {
 import { loadSigner, type Signer } from '../x509/index.ts';
 import type { Lab } from './lab.ts';
 import { bsfOf, NAMES } from './names.ts';
+import { ownerJournalPath } from './plan.ts';
 
 /** How often the owner looks how far its machine is, milliseconds: soon at first, then ever more seldom. */
 const PACE = { firstMs: 20, longestMs: 300 };
@@ -51,8 +51,6 @@ export interface Owner {
   cancel(m2meId: string, timeoutMs: number): Promise<{ state: string }>;
   close(): Promise<void>;
 }
-
-export const ownerJournalPath = (dir: string): string => join(dir, 'store', 'owner');
 
 /** The M2ME subscriber of a lab: a client of both SHOs and of the machine, with the owner's key. */
 export async function createOwner(lab: Lab): Promise<Owner> {

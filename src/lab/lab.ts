@@ -3,11 +3,12 @@ import type { Clock, Log, Random } from '../base/index.ts';
 import { startBsf } from '../bsf/index.ts';
 import type { FunctionDeps, StepEvent } from '../flow/index.ts';
 import { startHss } from '../hss/index.ts';
-import { type Carrier, type RunningM2me, startM2me } from '../m2me/index.ts';
+import type { Carrier, RunningM2me } from '../m2me/index.ts';
 import { startPva } from '../pva/index.ts';
 import { startRo } from '../ro/index.ts';
 import { startSho } from '../sho/index.ts';
 import { openStore, type Store, type StoreConfig } from '../store/index.ts';
+import { startMachines } from './machines.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
 import { type LabPlan, planLab, writeConfigs } from './plan.ts';
@@ -80,12 +81,14 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       plan.m2me = await preloadMachines(plan, pki, dir);
       writeConfigs(dir, plan);
     }
-    for (const config of plan.m2me) {
-      const deps = await depsOf(config.id, config.store);
-      const machine = await startM2me(config, { ...deps, ...(options.carrier && { carrier: options.carrier }) });
-      machines.set(config.id, machine);
-      running.set(config.id, machine);
-    }
+    await startMachines(plan.m2me, {
+      carrier: options.carrier,
+      depsOf,
+      started(id, machine) {
+        machines.set(id, machine);
+        running.set(id, machine);
+      },
+    });
     running.set(plan.page.fqdn, await startPage(plan.page, { clock, random, log, ...(wrap && { wrap }) }));
   } catch (error) {
     await close();

@@ -6,6 +6,7 @@ import { type BsfConfig, bsfConfigSchema } from '../bsf/index.ts';
 import { type HssConfig, hssConfigSchema } from '../hss/index.ts';
 import { readTextFile } from '../http/index.ts';
 import { type M2meConfig, m2meConfigSchema } from '../m2me/index.ts';
+import { type OwnerConfig, ownerConfigSchema } from '../owner/index.ts';
 import { type PvaConfig, pvaConfigSchema } from '../pva/index.ts';
 import { type RoConfig, roConfigSchema } from '../ro/index.ts';
 import { type ShoConfig, shoConfigSchema } from '../sho/index.ts';
@@ -14,7 +15,7 @@ import { bsfOf, hssOf, MEASUREMENTS, NAMES } from './names.ts';
 import { type PageConfig, pageConfigSchema } from './page.ts';
 import type { LabPki } from './pki.ts';
 import { allocatePorts } from './ports.ts';
-import type { Scenario } from './scenario.ts';
+import { fleetOf, type Scenario } from './scenario.ts';
 
 /** The configuration of every function of a lab, just as it would stand in a file of its own. */
 export interface LabPlan {
@@ -25,9 +26,16 @@ export interface LabPlan {
   pva: PvaConfig;
   m2me: M2meConfig[];
   page: PageConfig;
+  owner: OwnerConfig;
+  /** Ids of the machines that wait for the owner's fleet command. */
+  fleet: string[];
 }
 
 const AMF = '0000';
+/** One store for all machines of a fleet. */
+export const MACHINES = 'machines';
+/** From so many machines on they look for work more seldom while there is none. */
+const CROWD = 50;
 
 export async function planLab(
   dir: string,
@@ -37,7 +45,10 @@ export async function planLab(
   random: Random,
 ): Promise<LabPlan> {
   const shos = [NAMES.oldSho, NAMES.newSho];
-  const ports = await allocatePorts(scenario.basePort, 15 + scenario.machines.length, join(dir, 'ports.json'), random);
+  const fleet = fleetOf(scenario);
+  const all = [...scenario.machines, ...fleet.machines];
+  const newSubscriptions = [...scenario.newSubscriptions, ...fleet.newSubscriptions];
+  const ports = await allocatePorts(scenario.basePort, 15 + all.length, join(dir, 'ports.json'), random);
   const take = (): { address: string; port: number } => ({ address: '127.0.0.1', port: ports.shift() ?? 0 });
   const peer = (at: { port: number }, serverName: string) => ({ url: `https://127.0.0.1:${at.port}`, serverName });
   const store = (name: string) => (driver === 'memory' ? { driver } : { driver, path: join(dir, 'store', name) });
@@ -81,7 +92,7 @@ export async function planLab(
         clients: { av: [bsfOf(sho)], admin: [sho] },
         subscribersFile: dataFile(
           `${hssOf(sho)}-subscribers.json`,
-          sho === NAMES.oldSho ? scenario.machines.map(({ subscription }) => ({ ...subscription, amf: AMF })) : [],
+          sho === NAMES.oldSho ? all.map(({ subscription }) => ({ ...subscription, amf: AMF })) : [],
         ),
         store: store(hssOf(sho)),
         keyFile: pki.sealingKey(hssOf(sho)),
@@ -127,22 +138,21 @@ export async function planLab(
           {
             name: NAMES.owner,
             spkiSha256: ownerKey,
-            machines:
-              id === NAMES.oldSho
-                ? scenario.machines.map((one) => ({ m2meId: one.id, impi: one.subscription.impi }))
-                : [],
+            machines: id === NAMES.oldSho ? all.map((one) => ({ m2meId: one.id, impi: one.subscription.impi })) : [],
           },
         ],
-        subscriptions: id === NAMES.newSho ? scenario.newSubscriptions.map((one) => ({ ...one, amf: AMF })) : [],
+        subscriptions: id === NAMES.newSho ? newSubscriptions.map((one) => ({ ...one, amf: AMF })) : [],
         publicUrl: uaUrl(id),
         store: store(id),
         keyFile: pki.sealingKey(id),
       }),
     ),
   );
+  const fleetIds = new Set(fleet.machines.map(({ id }) => id));
+  const crowded = all.length >= CROWD;
   const allShos = shos.map((id) => ({ id, peer: peer(of(at.shoSbi, id), id) }));
   const machines = await Promise.all(
-    scenario.machines.map(async ({ id, subscription }) =>
+    all.map(async ({ id, subscription }) =>
       m2meConfigSchema.parse({
         id,
         local: take(),
@@ -153,7 +163,7 @@ export async function planLab(
         ownerKeySha256: ownerKey,
         ...(await pki.machine(id)),
         treDir: join(dir, 'tre', id),
-        store: store(id),
+        store: store(fleetIds.has(id) ? MACHINES : id),
         keyFile: pki.sealingKey(id),
         initialMcim: dataFile(`${id}-mcim.json`, {
           ...subscription,
@@ -161,7 +171,8 @@ export async function planLab(
           sho: { id: NAMES.oldSho, url: uaUrl(NAMES.oldSho) },
         }),
         pollMs: 100,
-        recallPollMs: 1_000,
+        recallPollMs: crowded ? 60_000 : 1_000,
+        idlePollMs: crowded ? 5_000 : 100,
         graceMs: scenario.graceMs,
         measurements: MEASUREMENTS,
         revealKeys: true,
@@ -180,7 +191,7 @@ export async function planLab(
       zn: znRoutes(shos),
       shos: allShos,
       pvas: [NAMES.pva],
-      initialRegistrations: scenario.machines.map((one) => ({
+      initialRegistrations: all.map((one) => ({
         m2meId: one.id,
         sho: NAMES.oldSho,
         impi: one.subscription.impi,
@@ -201,6 +212,16 @@ export async function planLab(
       keyFile: pki.sealingKey(NAMES.pva),
     }),
     m2me: machines,
+    owner: ownerConfigSchema.parse({
+      tls: await pki.tls(NAMES.owner),
+      oldOperator: allShos[0],
+      newOperator: allShos[1],
+      roId: NAMES.ro,
+      pvaId: NAMES.pva,
+      journal: ownerJournalPath(dir),
+      firstLookSeconds: crowded ? 1 : 0.1,
+    }),
+    fleet: [...fleetIds],
     page: pageConfigSchema.parse({
       fqdn: NAMES.page,
       listen: at.page,
@@ -210,17 +231,32 @@ export async function planLab(
   };
 }
 
+export const ownerJournalPath = (dir: string): string => join(dir, 'store', 'owner');
+/** What `gba change start --fleet` reads. */
+export const fleetFile = (dir: string): string => join(dir, 'fleet.csv');
+
+function fleetCsv({ m2me, fleet }: LabPlan): string {
+  const ids = new Set(fleet);
+  const rows = m2me
+    .filter(({ id }) => ids.has(id))
+    .map(({ id, local }) => `${id},http://${local.address}:${local.port}\n`);
+  return `machine,url\n${rows.join('')}`;
+}
+
 /** One YAML file per function, so that each can be started alone with `gba FUNCTION --config FILE`. */
 export function writeConfigs(dir: string, plan: LabPlan): void {
   const folder = join(dir, 'config');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const write = (name: string, config: object): void =>
     writeFileSync(join(folder, `${name}.yaml`), stringify(config), { mode: 0o600 });
+  const fleet = new Set(plan.fleet);
   for (const [i, one] of plan.hss.entries()) write(`hss-${'ab'[i]}`, one);
   for (const [i, one] of plan.bsf.entries()) write(`bsf-${'ab'[i]}`, one);
   for (const [i, one] of plan.sho.entries()) write(`sho-${'ab'[i]}`, one);
-  for (const one of plan.m2me) write(one.id, one);
+  for (const one of plan.m2me) if (!fleet.has(one.id)) write(one.id, one);
   write('ro', plan.ro);
   write('pva', plan.pva);
   write('naf', plan.page);
+  write('owner', plan.owner);
+  if (plan.fleet.length > 0) writeFileSync(fleetFile(dir), fleetCsv(plan), { mode: 0o600 });
 }

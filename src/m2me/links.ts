@@ -54,6 +54,11 @@ export function createLinks(options: {
     return carried(createClient({ ...peer, tls: { ca } }));
   }
 
+  /** One connection to each server carries all that is said to it: who speaks is proved inside. */
+  function shared(operator: Operator): HttpClient {
+    return { ...cached(plainClients, operator.id, () => connect(operator)), close: () => undefined };
+  }
+
   /** Without connectivity nothing leaves the machine. */
   function carried(client: HttpClient): HttpClient {
     const assertUp = (): void => {
@@ -89,12 +94,12 @@ export function createLinks(options: {
 
   return {
     ub: ({ url }) => carried(createClient({ url, tls: { ca } })),
-    plain: (operator) => cached(plainClients, operator.id, () => connect(operator)),
+    plain: shared,
     live: (operator) =>
       cached(liveClients, operator.id, () =>
         createUaClient({
           fqdn: operator.id,
-          client: connect(operator),
+          client: shared(operator),
           keys: {
             async key(fqdn, uaId) {
               const [newest, ...others] = await tre.nafKeys(fqdn, uaId);
@@ -111,7 +116,7 @@ export function createLinks(options: {
       cached(keptClients, `${serial} ${operator.id}`, () =>
         createUaClient({
           fqdn: operator.id,
-          client: connect(operator),
+          client: shared(operator),
           keys: {
             key: (fqdn, uaId) => tre.pins.session(serial, fqdn, uaId, clock.now()),
             renew: () => Promise.reject(new GbaError('no-subscription', 'the old session has ended')),

@@ -99,10 +99,15 @@ export interface Look {
   machine: MachineStatus | undefined;
 }
 
-/** How far an ordered change is, by the new operator and by the machine. */
-export async function lookAt(tools: OwnerTools, { m2meId, machine }: Target, until: number): Promise<Look> {
+/**
+ * How far an ordered change is, by the new operator and by the machine; a `brief` look asks the machine only when the order
+ * has ended.
+ */
+export async function lookAt(tools: OwnerTools, target: Target, until: number, brief = false): Promise<Look> {
+  const { m2meId, machine } = target;
   const orderId = tools.journal.of(m2meId).orderId ?? '';
   const order = await patiently(tools, until, () => tools.newSho.orderState(orderId));
+  if (brief && order.state !== 'done') return { order, machine: undefined };
   try {
     return { order, machine: await machine.status() };
   } catch (error) {

@@ -1,5 +1,9 @@
-export * from './anew.ts';
 export * from './change.ts';
+export * from './config.ts';
+export * from './connect.ts';
+export * from './each.ts';
+export * from './fleet.ts';
+export * from './fleet-file.ts';
 export * from './gate.ts';
 export * from './instruction.ts';
 export * from './journal.ts';
@@ -7,4 +11,6 @@ export * from './machine-client.ts';
 export * from './operator-client.ts';
 export * from './patience.ts';
 export * from './progress.ts';
+export * from './rate.ts';
+export * from './report.ts';
 export * from './verdict.ts';
