@@ -26,14 +26,14 @@ export function parseFleet(octets: Uint8Array): FleetRow[] {
   const { lines, complaints } = parseCsv(textOf(octets));
   const [header, ...rest] = lines;
   const columns = header?.fields ?? [];
-  const unfit = complaintsAbout(columns);
   // Without its columns nothing else of the file means anything.
-  if (header === undefined || unfit.length > 0) {
+  if (header?.line !== 1) throw invalid(complaints, 1);
+  const unfit = complaintsAbout(columns);
+  if (unfit.length > 0)
     throw invalid(
-      unfit.length > 0 && complaints.length === 0 ? unfit.map((what) => ({ line: 1, what })) : complaints,
+      unfit.map((what) => ({ line: 1, what })),
       1,
     );
-  }
   const rows: FleetRow[] = [];
   const seen = new Map<string, number>();
   for (const line of rest) {
