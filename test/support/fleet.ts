@@ -51,9 +51,11 @@ export interface ChangeRun {
 export function runChange(
   args: readonly string[],
   watch?: (event: ChangeRun['events'][number], child: ChildProcess) => void,
+  started?: (child: ChildProcess) => unknown,
 ): Promise<ChangeRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'change', ...args]);
+    void started?.(child);
     const events: ChangeRun['events'] = [];
     let rest = '';
     let err = '';
