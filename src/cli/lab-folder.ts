@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GbaError, systemClock } from '../base/index.ts';
-import { ownerJournalPath } from '../lab/index.ts';
-import { openOwnerJournal } from '../owner/index.ts';
+import { fleetFile, ownerJournalPath } from '../lab/index.ts';
+import { isSettled, openOwnerJournal, parseFleet } from '../owner/index.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /** Only a folder with this file is ever emptied: it says that a lab made the folder. */
@@ -41,9 +41,15 @@ async function hasEnded(dir: string): Promise<boolean> {
   const path = ownerJournalPath(dir);
   if (!existsSync(path)) return false;
   const journal = await openOwnerJournal(path, systemClock);
-  const ended = journal.allDone();
+  const ended = journal.allDone() && fleetOf(dir).every((id) => isSettled(journal.of(id)));
   await journal.close();
   return ended;
+}
+
+/** The machines of the fleet that was started there, if any. */
+function fleetOf(dir: string): string[] {
+  const path = fleetFile(dir);
+  return existsSync(path) ? parseFleet(readFileSync(path)).map(({ m2meId }) => m2meId) : [];
 }
 
 /** Names in the folder, none when there is no folder yet; undefined for what is no folder. */

@@ -6,6 +6,6 @@ export { type Lab, type LabOptions, startLab } from './lab.ts';
 export { bsfOf, hssOf, NAMES } from './names.ts';
 export * from './owner-client.ts';
 export { type PageConfig, pageConfigSchema, startPage } from './page.ts';
-export { fleetFile, ownerJournalPath } from './plan.ts';
+export { fleetFile, ownerJournalPath, ownMachines } from './plan.ts';
 export { missingSteps, stepLine, summaryLine } from './report.ts';
 export { parseScenario, type Scenario } from './scenario.ts';

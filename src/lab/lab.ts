@@ -12,6 +12,7 @@ import { startMachines } from './machines.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
 import { type LabPlan, planLab, writeConfigs } from './plan.ts';
+import { holdPorts } from './ports.ts';
 import { preloadMachines } from './preload.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -49,6 +50,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const pki = await openLabPki(join(dir, 'pki'), clock, random);
   const plan = await planLab(dir, options.scenario, pki, options.driver ?? 'lmdb', random);
   writeConfigs(dir, plan);
+  const held = await holdPorts(plan.m2me.map(({ local }) => local));
   const running = new Map<string, { close(): Promise<void> }>();
   const stores = new Map<string, Store>();
   const machines = new Map<string, RunningM2me>();
@@ -84,6 +86,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     await startMachines(plan.m2me, {
       carrier: options.carrier,
       depsOf,
+      release: held.release,
       started(id, machine) {
         machines.set(id, machine);
         running.set(id, machine);
@@ -91,7 +94,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     });
     running.set(plan.page.fqdn, await startPage(plan.page, { clock, random, log, ...(wrap && { wrap }) }));
   } catch (error) {
-    await close();
+    await Promise.all([close(), held.releaseAll()]);
     throw error;
   }
   return { options, plan, pki, stores, machines, stop, close };

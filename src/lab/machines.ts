@@ -10,6 +10,8 @@ export interface MachineSetting {
   carrier?: Carrier | undefined;
   depsOf(name: string, config: StoreConfig): Promise<FunctionDeps>;
   started(id: string, machine: RunningM2me): void;
+  /** The port of this machine is about to be listened on. */
+  release(port: number): Promise<void>;
 }
 
 /** Starts all machines; those whose configuration shares one store are given their part of it. */
@@ -30,6 +32,7 @@ export async function startMachines(configs: readonly M2meConfig[], setting: Mac
     for (const config of waiting) {
       const { store } = config;
       const deps = await depsFor(config, store.driver === 'lmdb' && store.path === shared);
+      await setting.release(config.local.port);
       started(config.id, await startM2me(config, { ...deps, ...(carrier && { carrier }) }));
     }
   };

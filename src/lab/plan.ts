@@ -48,6 +48,8 @@ export async function planLab(
   const fleet = fleetOf(scenario);
   const all = [...scenario.machines, ...fleet.machines];
   const newSubscriptions = [...scenario.newSubscriptions, ...fleet.newSubscriptions];
+  // Before any port is chosen: it takes a while, and others may take what is free now.
+  await Promise.all(all.map(({ id }) => pki.machine(id)));
   const ports = await allocatePorts(scenario.basePort, 15 + all.length, join(dir, 'ports.json'), random);
   const take = (): { address: string; port: number } => ({ address: '127.0.0.1', port: ports.shift() ?? 0 });
   const peer = (at: { port: number }, serverName: string) => ({ url: `https://127.0.0.1:${at.port}`, serverName });
@@ -232,6 +234,12 @@ export async function planLab(
 }
 
 export const ownerJournalPath = (dir: string): string => join(dir, 'store', 'owner');
+/** The machines that the lab changes by itself. */
+export function ownMachines({ m2me, fleet }: LabPlan): M2meConfig[] {
+  const waiting = new Set(fleet);
+  return m2me.filter(({ id }) => !waiting.has(id));
+}
+
 /** What `gba change start --fleet` reads. */
 export const fleetFile = (dir: string): string => join(dir, 'fleet.csv');
 
@@ -249,11 +257,10 @@ export function writeConfigs(dir: string, plan: LabPlan): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const write = (name: string, config: object): void =>
     writeFileSync(join(folder, `${name}.yaml`), stringify(config), { mode: 0o600 });
-  const fleet = new Set(plan.fleet);
   for (const [i, one] of plan.hss.entries()) write(`hss-${'ab'[i]}`, one);
   for (const [i, one] of plan.bsf.entries()) write(`bsf-${'ab'[i]}`, one);
   for (const [i, one] of plan.sho.entries()) write(`sho-${'ab'[i]}`, one);
-  for (const one of plan.m2me) if (!fleet.has(one.id)) write(one.id, one);
+  for (const one of ownMachines(plan)) write(one.id, one);
   write('ro', plan.ro);
   write('pva', plan.pva);
   write('naf', plan.page);
