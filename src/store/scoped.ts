@@ -6,10 +6,12 @@ import type { Entry, ListOptions, Store } from './contract.ts';
  */
 export function scopedStore(store: Store, scope: string): Store {
   const prefix = `${scope}/`;
+  /** What is no key stays none. */
+  const keyOf = (key: string): string => (key === '' ? '' : prefix + key);
   const bare = <T>(entry: Entry<T>): Entry<T> => ({ ...entry, key: entry.key.slice(prefix.length) });
   return {
     async get<T>(space: string, key: string) {
-      const entry = await store.get<T>(space, prefix + key);
+      const entry = await store.get<T>(space, keyOf(key));
       return entry === undefined ? undefined : bare(entry);
     },
     async list<T>(space: string, { after, ...rest }: ListOptions = {}) {
@@ -20,7 +22,7 @@ export function scopedStore(store: Store, scope: string): Store {
       });
       return found.map(bare);
     },
-    commit: (ops) => store.commit(ops.map((op) => ({ ...op, key: prefix + op.key }))),
+    commit: (ops) => store.commit(ops.map((op) => ({ ...op, key: keyOf(op.key) }))),
     sweep: async () => 0,
     close: async () => undefined,
   };

@@ -7,7 +7,8 @@ import { codeOf, messageOf, systemClock, systemRandom } from '../../src/base/ind
 import { missingSteps, parseScenario, stepLine } from '../../src/lab/index.ts';
 import { openLabPki } from '../../src/lab/pki.ts';
 import { planLab, writeConfigs } from '../../src/lab/plan.ts';
-import { allocatePorts } from '../../src/lab/ports.ts';
+import { allocatePorts, holdPorts } from '../../src/lab/ports.ts';
+import { fleetOf } from '../../src/lab/scenario.ts';
 import { readCertificate, verifyChain } from '../../src/x509/index.ts';
 import { EXAMPLE_SCENARIO } from '../support/lab.ts';
 
@@ -79,4 +80,29 @@ test('the report misses no step that was not seen, and a line names step, partie
   assert.deepEqual(missingSteps([1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 14].map(event)), [6, 13]);
   const line = stepLine({ ...event(12), to: 'm2me-0001', keyId: 'd54a840c' }, 41.6);
   for (const part of ['12', '42 ms', 'ro.test -> m2me-0001', 'key d54a840c']) assert.ok(line.includes(part), line);
+});
+
+test('a fleet is made alike each time: ids, subscriptions old and new, none twice, and other keys for another prefix', () => {
+  const of = (text: string) => fleetOf(parseScenario(text));
+  const fleet = of('fleet: { count: 300 }\n');
+  assert.deepEqual(fleet, of('fleet: { count: 300 }\n'));
+  assert.deepEqual([fleet.machines[0]?.id, fleet.machines[299]?.id], ['fleet-00001', 'fleet-00300']);
+  const all = [...fleet.machines.map(({ subscription }) => subscription), ...fleet.newSubscriptions];
+  for (const part of ['impi', 'k', 'op'] as const) assert.equal(new Set(all.map((one) => one[part])).size, 600, part);
+  const other = of('fleet: { count: 1, prefix: meter- }\n');
+  assert.equal(other.machines[0]?.id, 'meter-00001');
+  assert.notEqual(other.machines[0]?.subscription.k, fleet.machines[0]?.subscription.k);
+  for (const wrong of ['count: 0', 'count: 10001', 'count: 1.5', 'count: 1, prefix: "A"', 'count: 1, speed: 2']) {
+    assert.throws(() => parseScenario(`fleet: { ${wrong} }\n`), { code: 'scenario-invalid' });
+  }
+});
+
+test('a port that is held is nobody else’s until it is released; one that is taken is said at once', async () => {
+  const [port = 0] = await allocatePorts(0, 1, join(dir, 'held.json'), systemRandom);
+  const door = { address: '127.0.0.1', port };
+  const held = await holdPorts([door]);
+  await assert.rejects(holdPorts([door]), { code: 'listen-failed' });
+  await held.release(port);
+  const again = await holdPorts([door]);
+  await again.releaseAll();
 });
