@@ -3,6 +3,7 @@ import type { FunctionDeps } from '../flow/index.ts';
 import { hssConfigSchema, startHss } from '../hss/index.ts';
 import { pageConfigSchema, startPage } from '../lab/index.ts';
 import { m2meConfigSchema, startM2me } from '../m2me/index.ts';
+import { pkiConfigSchema, startPki } from '../pki/index.ts';
 import { pvaConfigSchema, startPva } from '../pva/index.ts';
 import { roConfigSchema, startRo } from '../ro/index.ts';
 import { shoConfigSchema, startSho } from '../sho/index.ts';
@@ -61,6 +62,12 @@ export const FUNCTIONS = [
     title: 'the platform validation authority',
     check: (path) => loadConfig(path, pvaConfigSchema),
     start: (path, deps) => startPva(loadConfig(path, pvaConfigSchema), deps),
+  },
+  {
+    name: 'pki',
+    title: 'the PKI portal: certificates for machines over GBA, and their revocation list',
+    check: (path) => loadConfig(path, pkiConfigSchema),
+    start: (path, deps) => startPki(loadConfig(path, pkiConfigSchema), deps),
   },
   {
     name: 'm2me',

@@ -4,5 +4,14 @@ export { isHostName } from './host-name.ts';
 export { impisOfImsi } from './impi.ts';
 export { FC_GBA, kdf, kdfInput, kdfText } from './kdf.ts';
 export { deriveKsIntNaf, deriveKsNaf, deriveTmpi, isTmpi, type KsNafInput, ksFrom, ksNafInput } from './keys.ts';
-export { nafId, UA_HTTP_DIGEST, UA_PSK_TLS13, UA_TMPI, UA_TOKEN, type UaId, uaIdOfCipherSuite } from './naf-id.ts';
+export {
+  nafId,
+  UA_HTTP_DIGEST,
+  UA_PKI_PORTAL,
+  UA_PSK_TLS13,
+  UA_TMPI,
+  UA_TOKEN,
+  type UaId,
+  uaIdOfCipherSuite,
+} from './naf-id.ts';
 export { SUITES } from './suites.ts';

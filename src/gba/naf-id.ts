@@ -5,6 +5,8 @@ import { SUITES } from './suites.ts';
 /** Ua security protocol identifier, 5 octets (TS 33.220 annex H). */
 export type UaId = Buffer;
 
+/** Subscriber certificates (TS 33.221): the PKI portal has keys of its own (TS 33.220 H.3). */
+export const UA_PKI_PORTAL: UaId = Buffer.from('0100000000', 'hex');
 /** HTTP Digest outside TLS (TS 33.220 H.3, TS 24.109). */
 export const UA_HTTP_DIGEST: UaId = Buffer.from('0100000002', 'hex');
 /** Shared-key TLS 1.3 (TS 33.220 H.3, TS 33.222 5.4.0.2). */

@@ -7,11 +7,12 @@ import { type HssConfig, hssConfigSchema } from '../hss/index.ts';
 import { readTextFile } from '../http/index.ts';
 import { type M2meConfig, m2meConfigSchema } from '../m2me/index.ts';
 import { type OwnerConfig, ownerConfigSchema } from '../owner/index.ts';
+import { type PkiConfig, pkiConfigSchema } from '../pki/index.ts';
 import { type PvaConfig, pvaConfigSchema } from '../pva/index.ts';
 import { type RoConfig, roConfigSchema } from '../ro/index.ts';
 import { type ShoConfig, shoConfigSchema } from '../sho/index.ts';
 import { readCertificate } from '../x509/index.ts';
-import { bsfOf, hssOf, MEASUREMENTS, NAMES } from './names.ts';
+import { bsfOf, hssOf, MEASUREMENTS, NAMES, portalOf } from './names.ts';
 import { type PageConfig, pageConfigSchema } from './page.ts';
 import type { LabPki } from './pki.ts';
 import { allocatePorts } from './ports.ts';
@@ -25,6 +26,8 @@ export interface LabPlan {
   ro: RoConfig;
   pva: PvaConfig;
   m2me: M2meConfig[];
+  /** The old operator's PKI portal, when machines have no factory key. */
+  pki: PkiConfig | undefined;
   page: PageConfig;
   owner: OwnerConfig;
   /** Ids of the machines that wait for the owner's fleet command. */
@@ -41,8 +44,7 @@ export async function planLab(
   dir: string,
   scenario: Scenario,
   pki: LabPki,
-  driver: 'lmdb' | 'memory',
-  random: Random,
+  { driver, random, enrol }: { driver: 'lmdb' | 'memory'; random: Random; enrol: boolean },
 ): Promise<LabPlan> {
   const shos = [NAMES.oldSho, NAMES.newSho];
   const fleet = fleetOf(scenario);
@@ -50,8 +52,10 @@ export async function planLab(
   const newSubscriptions = [...scenario.newSubscriptions, ...fleet.newSubscriptions];
   // Before any port is chosen: it takes a while, and others may take what is free now.
   await Promise.all(all.map(({ id }) => pki.machine(id)));
-  const ports = await allocatePorts(scenario.basePort, 15 + all.length, join(dir, 'ports.json'), random);
+  const ports = await allocatePorts(scenario.basePort, 16 + all.length, join(dir, 'ports.json'), random);
   const take = (): { address: string; port: number } => ({ address: '127.0.0.1', port: ports.shift() ?? 0 });
+  // The last one, so that the others are where they always were.
+  const portalAt = { address: '127.0.0.1', port: ports.pop() ?? 0 };
   const peer = (at: { port: number }, serverName: string) => ({ url: `https://127.0.0.1:${at.port}`, serverName });
   const store = (name: string) => (driver === 'memory' ? { driver } : { driver, path: join(dir, 'store', name) });
   mkdirSync(join(dir, 'data'), { recursive: true, mode: 0o700 });
@@ -83,6 +87,11 @@ export async function planLab(
 
   const ownerKey = readCertificate(readTextFile((await pki.tls(NAMES.owner)).cert)).spkiSha256;
   await pki.tls(NAMES.stranger);
+  const portalName = portalOf(NAMES.oldSho);
+  const subscriberCa = await pki.authority(portalName, 'gba-authz lab subscribers');
+  const crlFile = join(dir, 'data', 'subscribers-crl.pem');
+  const trusted = [pki.manufacturer, ...(enrol ? [subscriberCa.cert] : [])];
+  const lists = [pki.crl, ...(enrol ? [crlFile] : [])];
   const pvaSigning = await pki.signing(NAMES.pva);
 
   const hss = await Promise.all(
@@ -114,6 +123,7 @@ export async function planLab(
           { client: NAMES.ro, hosts: [NAMES.ro] },
           // The demo page serves machines before and after their change.
           { client: NAMES.page, hosts: [NAMES.page] },
+          ...(enrol && sho === NAMES.oldSho ? [{ client: portalName, hosts: [portalName] }] : []),
         ],
         admin: [sho],
         unknownAmf: AMF,
@@ -135,7 +145,8 @@ export async function planLab(
         ro,
         pva: { id: NAMES.pva, peer: peer(at.pvaSbi, NAMES.pva), certificate: pvaSigning.cert },
         signing: await pki.signing(id),
-        deviceAuthorities: [pki.manufacturer],
+        deviceAuthorities: trusted,
+        deviceCrls: lists,
         owners: [
           {
             name: NAMES.owner,
@@ -164,6 +175,9 @@ export async function planLab(
         sho: { id: NAMES.oldSho, peer: peer(of(at.shoUa, NAMES.oldSho), NAMES.oldSho) },
         ownerKeySha256: ownerKey,
         ...(await pki.machine(id)),
+        ...(enrol
+          ? { device: { portals: [{ sho: NAMES.oldSho, fqdn: portalName, peer: peer(portalAt, portalName) }] } }
+          : {}),
         treDir: join(dir, 'tre', id),
         store: store(fleetIds.has(id) ? MACHINES : id),
         keyFile: pki.sealingKey(id),
@@ -207,7 +221,8 @@ export async function planLab(
       sbi: at.pvaSbi,
       tls: await pki.tls(NAMES.pva),
       signing: pvaSigning,
-      manufacturers: [pki.manufacturer],
+      manufacturers: trusted,
+      crls: lists,
       manifests: { default: MEASUREMENTS },
       shos: allShos,
       store: store(NAMES.pva),
@@ -224,6 +239,18 @@ export async function planLab(
       firstLookSeconds: crowded ? 1 : 0.1,
     }),
     fleet: [...fleetIds],
+    pki: enrol
+      ? pkiConfigSchema.parse({
+          fqdn: portalName,
+          ua: portalAt,
+          tls: await pki.tls(portalName),
+          zn: znRoutes([NAMES.oldSho]),
+          authority: subscriberCa,
+          subscribers: all.map((one) => ({ impi: one.subscription.impi, subjects: [one.id] })),
+          crlFile,
+          store: store(portalName),
+        })
+      : undefined,
     page: pageConfigSchema.parse({
       fqdn: NAMES.page,
       listen: at.page,
@@ -263,6 +290,7 @@ export function writeConfigs(dir: string, plan: LabPlan): void {
   for (const one of ownMachines(plan)) write(one.id, one);
   write('ro', plan.ro);
   write('pva', plan.pva);
+  if (plan.pki !== undefined) write('pki', plan.pki);
   write('naf', plan.page);
   write('owner', plan.owner);
   if (plan.fleet.length > 0) writeFileSync(fleetFile(dir), fleetCsv(plan), { mode: 0o600 });

@@ -1,9 +1,9 @@
-import { type Clock, GbaError, type Random } from '../base/index.ts';
-import { parseAuthenticationInfo } from '../digest/index.ts';
+import { type Clock, codeOf, GbaError, type Random } from '../base/index.ts';
+import { parseAuthenticationInfo, type Qop } from '../digest/index.ts';
 import { UA_HTTP_DIGEST, uaIdOfCipherSuite } from '../gba/index.ts';
 import type { Answer, HttpClient, SendOptions } from '../http/index.ts';
 import type { NafKey } from './tre/index.ts';
-import { proveUa, readUaChallenge, type UaChallenge } from './ua-exchange.ts';
+import { type Proof, proveUa, readUaChallenge, type UaChallenge } from './ua-exchange.ts';
 
 /** Where Ua keys come from: the live contexts, or the sessions that outlived them. */
 export interface UaKeySource {
@@ -15,13 +15,17 @@ export interface UaKeySource {
 export interface UaAnswer extends Answer {
   /** The B-TID that this exchange was authenticated with. */
   btid: string;
+  /** By which quality of protection Authentication-Info proved this answer; 2xx always has one, a refusal may lack it. */
+  proved?: Qop;
 }
 
 export interface UaClient {
   /**
    * One request over Ua; both ends are proved when it resolves with 2xx. Ub runs at most once for it. Throws
-   * `ua-refused`, `ua-realm-mismatch`, `ua-challenge-invalid`, `ua-rspauth-invalid`, `peer-unreachable`, and what Ub throws.
-   * Other answers of the application (4xx) are returned as they are: they may not be trusted for more than a delay.
+   * `ua-refused`, `ua-realm-mismatch`, `ua-challenge-invalid`, `ua-rspauth-invalid`, `ua-unproved`, `peer-unreachable`, and
+   * what Ub throws.
+   * Other answers of the application (4xx) are returned as they are: without `proved` they may not be trusted for more than
+   * a delay.
    */
   send(method: string, path: string, options?: SendOptions): Promise<UaAnswer>;
   /** Ua security protocol identifier of the last exchange. */
@@ -48,8 +52,11 @@ export function createUaClient(options: {
   keys: UaKeySource;
   clock: Clock;
   random: Random;
+  /** Of a protocol on Digest that has an identifier of its own; default: by the connection (TS 33.220 H.3). */
+  uaId?: Uint8Array;
 }): UaClient {
   const { fqdn, client, keys, clock, random } = options;
+  const uaIdFor = (answer: Answer): Buffer => (options.uaId === undefined ? uaIdOf(answer) : Buffer.from(options.uaId));
   let session: Session | undefined;
   let lastUaId: Buffer | undefined;
 
@@ -61,7 +68,7 @@ export function createUaClient(options: {
   /** Takes up the NAF's challenge, with a new bootstrapping if there is no key; true when Ub was run. */
   async function openSession(answer: Answer, oldKeyRefused: boolean): Promise<boolean> {
     const challenge = readUaChallenge(headerOf(answer, 'www-authenticate'), fqdn);
-    const uaId = uaIdOf(answer);
+    const uaId = uaIdFor(answer);
     endSession();
     const known = oldKeyRefused ? undefined : await keys.key(fqdn, uaId);
     if (known === undefined) await keys.renew();
@@ -88,7 +95,7 @@ export function createUaClient(options: {
       });
       if (answer.status >= 500) throw unreachable(fqdn, answer);
       if (answer.status === 401) {
-        const refusedKey = used !== undefined && !isStale(answer, fqdn) && uaIdOf(answer).equals(used.uaId);
+        const refusedKey = used !== undefined && !isStale(answer, fqdn) && uaIdFor(answer).equals(used.uaId);
         if (refusedKey && renewed) break;
         // Without a key Ub runs here too; a second run for one request would only feed a loop.
         renewed = (await openSession(answer, refusedKey)) || renewed;
@@ -96,13 +103,15 @@ export function createUaClient(options: {
       }
       if (used === undefined || proof === undefined) throw unproved(answer, fqdn);
       const info = headerOf(answer, 'authentication-info');
-      if (answer.status < 300 && !proof.provedBy(info, answer.body)) {
+      const proved = isProved(proof, info, answer);
+      if (answer.status < 300 && !proved) {
         endSession();
         throw new GbaError('ua-rspauth-invalid', `${fqdn} did not prove that it knows the key`);
       }
       lastUaId = used.uaId;
-      takeNextNonce(used, info, answer.status < 300);
-      return { ...answer, btid: used.key.btid };
+      const { qop } = used.challenge;
+      takeNextNonce(used, info, proved);
+      return { ...answer, btid: used.key.btid, ...(proved && { proved: qop }) };
     }
     endSession();
     throw new GbaError('ua-refused', `${fqdn} does not take our key`);
@@ -117,6 +126,16 @@ export function createUaClient(options: {
       client.close();
     },
   };
+}
+
+/** A refusal whose Authentication-Info cannot be read is one without. */
+function isProved(proof: Proof, info: string | undefined, { status, body }: Answer): boolean {
+  try {
+    return proof.provedBy(info, body);
+  } catch (error) {
+    if (status < 300 || codeOf(error) === 'internal') throw error;
+    return false;
+  }
 }
 
 function takeNextNonce(session: Session, info: string | undefined, proved: boolean): void {
@@ -136,7 +155,10 @@ function uaIdOf(answer: Answer): Buffer {
 
 /** An answer without any Digest: from a server that does not want to know who we are. */
 function unproved(answer: Answer, fqdn: string): GbaError {
-  if (answer.status >= 400) return new GbaError(answer.cause(), `${fqdn} answered ${answer.status}`);
+  // Not under the code that it names: whoever is nobody yet does not choose what we make of a refusal.
+  if (answer.status >= 400) {
+    return new GbaError('ua-unproved', `${fqdn} answered ${answer.status} ${answer.cause()}`, { retryable: true });
+  }
   return new GbaError('ua-rspauth-invalid', `${fqdn} answered without authentication`);
 }
 

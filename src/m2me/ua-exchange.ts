@@ -50,7 +50,7 @@ export interface UaRequest {
   body: Uint8Array;
 }
 
-interface Proof {
+export interface Proof {
   authorization: string;
   /** True when the answer's Authentication-Info proves the key over `body`. */
   provedBy(info: string | undefined, body: Uint8Array): boolean;

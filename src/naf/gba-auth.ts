@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import {
   type Clock,
+  checkRandom,
   codeOf,
   GbaError,
   type Log,
@@ -45,6 +46,11 @@ export interface GbaAuthOptions {
   algorithm?: 'MD5' | 'SHA-256';
   /** Default: `auth-int` on plain HTTP, `auth` inside TLS. */
   qop?: Qop;
+  /**
+   * Ua security protocol identifier, 5 octets, of a protocol on Digest that has its own (TS 33.220 H.3). Default: the one of
+   * HTTP Digest, or inside TLS of the connection's cipher suite.
+   */
+  uaId?: Uint8Array;
   /** How long a nonce serves, ms; default 5 minutes. The next one is announced after half of it. */
   nonceLifetimeMs?: number;
   /** GAA service identifiers whose user security settings are wanted. */
@@ -87,8 +93,13 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   if (!isHostName(fqdn) || fqdn !== fqdn.toLowerCase()) {
     throw new GbaError('naf-id-invalid', 'gbaAuth: fqdn is a lower-case host name without port');
   }
+  const fixedUaId = options.uaId && Buffer.from(options.uaId);
+  if (fixedUaId !== undefined && fixedUaId.length !== 5) {
+    throw new GbaError('naf-id-invalid', 'gbaAuth: a Ua security protocol identifier has 5 octets');
+  }
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
+  checkRandom(random);
   const log = options.log ?? silentLog;
   const algorithm = options.algorithm ?? 'MD5';
   const realm = `3GPP-bootstrapping@${fqdn}`;
@@ -100,7 +111,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   const nonces = createNonceMaker(options.nonceKey ?? SecretKey.adopt(random.bytes(32)), fqdn, random);
   const counts =
     options.store === undefined
-      ? createMemoryCounts(NONCE_LIMIT, clock.now())
+      ? createMemoryCounts(NONCE_LIMIT, nonces.series)
       : createStoreCounts(options.store, nonceLifetimeMs);
   const verifier = createVerifier({ algorithm, nonceLifetimeMs }, { nonces, counts, clock, random });
   const sessions = createSessions({ fqdn, realm, algorithm, gsIds: options.gsIds, limit: SESSION_LIMIT }, zn, clock);
@@ -148,14 +159,15 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
       challenge(req, res, proof.qop, verdict.kind === 'refused' ? verdict : refusal('btid-unknown'));
       return false;
     }
-    checkIntended(req, session);
-    req.gba = session.identity;
     res.setHeader('Cache-Control', 'no-store');
     const sign = (bodyHash: string): void => {
       res.setHeader('Authentication-Info', verifier.sign(session.ha1, proof, verdict.nextNonce, bodyHash));
     };
     if (proof.qop === 'auth') sign(verifier.noBodyHash);
     else holdResponse(res, req.method === 'HEAD', (body) => sign(verifier.bodyHashOf(body)));
+    // After that: a refusal of somebody who is known is signed too, so that the UE can believe it (TS 24.109 E.4).
+    checkIntended(req, session);
+    req.gba = session.identity;
     return true;
   }
 
@@ -171,7 +183,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     }
     const { credentials } = request;
     const proof: Proof = { method: req.method ?? '', credentials, qop, bodyHash: verifier.noBodyHash };
-    const uaId = secure ? uaIdOf(req.socket as TLSSocket) : UA_HTTP_DIGEST;
+    const uaId = fixedUaId ?? (secure ? uaIdOf(req.socket as TLSSocket) : UA_HTTP_DIGEST);
     const exchange: Exchange = { req, res, uaId, proof };
     const session = sessions.peek(credentials.username, uaId);
     let checked: Checked | Promise<Checked>;

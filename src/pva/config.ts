@@ -16,6 +16,8 @@ export const pvaConfigSchema = z.strictObject({
   signing: signingFilesSchema,
   /** PEM files of the manufacturers' authorities. */
   manufacturers: z.array(z.string()).min(1),
+  /** Their revocation lists (PEM files), read anew when they change. */
+  crls: z.array(z.string()).default([]),
   /** Reference manifests by M2ME id; `default` serves every other machine. */
   manifests: z.record(z.string(), manifestSchema),
   /** SHOs served: the name in their certificate and where results go. */

@@ -1,7 +1,7 @@
 import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
 import { createClient, listen, loadTls, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
-import { loadSigner, readCertificate } from '../x509/index.ts';
+import { createDeviceCheck, loadSigner } from '../x509/index.ts';
 import type { PvaConfig } from './config.ts';
 import { m2meListener, shoListener } from './http.ts';
 import { createValidations } from './validations.ts';
@@ -23,7 +23,9 @@ export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<R
     clock: deps.clock,
     config,
     signer: loadSigner({ cert: readTextFile(config.signing.cert), key: readTextFile(config.signing.key) }),
-    manufacturers: config.manufacturers.map((path) => readCertificate(readTextFile(path))),
+    checkDevice: createDeviceCheck({ authorities: config.manufacturers, crls: config.crls }, readTextFile, () =>
+      deps.clock.now(),
+    ),
     kick: outbox.kick,
     onStep: deps.onStep,
   });

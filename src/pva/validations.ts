@@ -2,7 +2,7 @@ import { type Clock, GbaError } from '../base/index.ts';
 import { enqueue, type StepEvent } from '../flow/index.ts';
 import type { Store } from '../store/index.ts';
 import { makeValidation, readQuote } from '../token/index.ts';
-import type { Certificate, Signer } from '../x509/index.ts';
+import type { DeviceCheck, Signer } from '../x509/index.ts';
 import type { PvaConfig } from './config.ts';
 import { type ValidationState, validationFlow } from './flow.ts';
 import { judgeQuote } from './procedures/judge.ts';
@@ -27,7 +27,7 @@ export interface ValidationDeps {
   clock: Clock;
   config: PvaConfig;
   signer: Signer;
-  manufacturers: readonly Certificate[];
+  checkDevice: DeviceCheck;
   /** Something was put into the outbox. */
   kick(): void;
   onStep?: ((event: StepEvent) => void) | undefined;
@@ -35,7 +35,7 @@ export interface ValidationDeps {
 
 export type Validations = ReturnType<typeof createValidations>;
 
-export function createValidations({ store, clock, config, signer, manufacturers, kick, onStep }: ValidationDeps) {
+export function createValidations({ store, clock, config, signer, checkDevice, kick, onStep }: ValidationDeps) {
   const keyOf = (sho: string, orderId: string): string => `${sho}/${orderId}`;
   const openKeyOf = (m2meId: string, sho: string): string => `${encodeURIComponent(m2meId)}/${sho}`;
 
@@ -86,8 +86,7 @@ export function createValidations({ store, clock, config, signer, manufacturers,
         orderId: record.orderId,
         nonce: Buffer.from(record.nonce, 'hex'),
         manifest: config.manifests[record.m2meId] ?? config.manifests['default'],
-        manufacturers,
-        nowMs: clock.now(),
+        checkDevice,
       });
       if (judgement.kind === 'refused') throw new GbaError(judgement.code, 'the quote does not answer the challenge');
       if (record.state !== 'asked') return { positive: record.state === 'positive', reason: record.reason ?? '' };

@@ -3,15 +3,15 @@ import { createOutbox, type Delivery, deliverOver, type FunctionDeps, type Outbo
 import { createClient, type Listener, listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
-import { loadSigner, readCertificate, type Signer } from '../x509/index.ts';
+import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type Signer } from '../x509/index.ts';
 import { createBootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
 import { createContracts } from './contracts.ts';
-import { createDeviceTrust } from './device-trust.ts';
 import { macListener, operatorListener, uaListener } from './http.ts';
 import { createLettingGo } from './letting-go.ts';
+import { SELF } from './order-book.ts';
 import type { OrderDeps } from './order-record.ts';
-import { createOrders, SELF } from './orders.ts';
+import { createOrders } from './orders.ts';
 import { createPackaging } from './packaging.ts';
 import { createPreloads } from './preloads.ts';
 import { createReleases } from './releases.ts';
@@ -53,9 +53,11 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   await subscriptions.seed(config.subscriptions);
   const contracts = createContracts(config, store);
   const bootstraps = createBootstraps({ config, store, sealer, zn, contracts, onStep });
-  const lettingGo = createLettingGo({ config, store, sealer, contracts, bootstraps, removeSubscriber, onStep });
+  const lettingGo = createLettingGo({ config, store, sealer, random, contracts, bootstraps, removeSubscriber, onStep });
   const signers = signersOf(config);
-  const verifyDevice = createDeviceTrust(config, clock);
+  const files = { authorities: config.deviceAuthorities, crls: config.deviceCrls };
+  const checkDevice = createDeviceCheck(files, readTextFile, () => clock.now());
+  const verifyDevice: DeviceCheck = (certificate, m2meId) => checkDevice(certificate, m2meId, 'digitalSignature');
   const common = { config, store, clock, random, sealer, contracts, onStep };
   const releases = createReleases({ ...common, bootstraps, verifyDevice, signer: signers[0] });
   const toPeers = deliverOver(
@@ -80,14 +82,8 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const orderDeps: OrderDeps = { ...common, signers, subscriptions, pvaKey };
   const packaging = createPackaging(orderDeps);
   const preloads = createPreloads(orderDeps, packaging);
-  const orders = createOrders(orderDeps, {
-    packaging,
-    preloads,
-    provision,
-    removeSubscriber,
-    verifyDevice,
-    kick: outbox.kick,
-  });
+  const work = { packaging, preloads, provision, removeSubscriber, verifyDevice };
+  const orders = createOrders(orderDeps, work, () => outbox.kick());
 
   const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
   const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));

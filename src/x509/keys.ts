@@ -76,7 +76,7 @@ function timeOf(text: string): number {
 
 /**
  * `certificate` was issued by the CA `issuer` and both are within their validity at `atMs` (one level: the profile of this
- * product has no intermediates). Throws `certificate-untrusted`.
+ * product has no intermediates). Throws `certificate-untrusted`, `certificate-not-yet-valid`, `certificate-expired`.
  */
 export function verifyChain(certificate: Certificate, issuer: Certificate, atMs: number): void {
   const leaf = new X509Certificate(certificate.der);
@@ -84,10 +84,9 @@ export function verifyChain(certificate: Certificate, issuer: Certificate, atMs:
   if (!ca.ca || !leaf.checkIssued(ca) || !leaf.verify(ca.publicKey)) {
     throw new GbaError('certificate-untrusted', `'${certificate.subject}' was not issued by '${issuer.subject}'`);
   }
-  for (const one of [certificate, issuer]) {
-    if (atMs < one.notBefore || atMs > one.notAfter) {
-      throw new GbaError('certificate-untrusted', `'${one.subject}' is outside its validity`);
-    }
+  for (const { subject, notBefore, notAfter } of [certificate, issuer]) {
+    if (atMs < notBefore) throw new GbaError('certificate-not-yet-valid', `'${subject}' is not valid yet`);
+    if (atMs > notAfter) throw new GbaError('certificate-expired', `'${subject}' has expired`);
   }
 }
 

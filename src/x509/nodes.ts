@@ -1,7 +1,7 @@
 import * as asn1js from 'asn1js';
 import { GbaError } from '../base/index.ts';
 
-/** Small readers and makers over asn1js nodes, for CMS only; messages of our own use the codecs of der.ts. */
+/** Small readers and makers over asn1js nodes, for the structures of others; messages of our own use the codecs of der.ts. */
 export type Node = asn1js.BaseBlock;
 
 const own = (octets: Uint8Array): ArrayBuffer => new Uint8Array(octets).buffer;
@@ -11,6 +11,9 @@ export const setOf = (...value: Node[]): Node => new asn1js.Set({ value });
 export const integer = (value: number): Node => new asn1js.Integer({ value });
 export const oid = (value: string): Node => new asn1js.ObjectIdentifier({ value });
 export const octets = (value: Uint8Array): Node => new asn1js.OctetString({ valueHex: own(value) });
+export const bits = (value: Uint8Array): Node => new asn1js.BitString({ valueHex: own(value), unusedBits: 0 });
+export const utf8 = (value: string): Node => new asn1js.Utf8String({ value });
+export const enumerated = (value: number): Node => new asn1js.Enumerated({ value });
 export const context = (tagNumber: number, ...value: Node[]): Node =>
   new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber }, value });
 export const contextOctets = (tagNumber: number, value: Uint8Array): Node =>
@@ -28,13 +31,15 @@ export const isContext = (node: Node | undefined, tag: number): node is asn1js.C
 /** Refuses with the code of the structure that is being read. */
 export class NodeReader {
   readonly #code: string;
+  readonly #what: string;
 
-  constructor(code: string) {
+  constructor(code: string, what = 'CMS') {
     this.#code = code;
+    this.#what = what;
   }
 
   refuse(why: string): never {
-    throw new GbaError(this.#code, `CMS outside the profile: ${why}`);
+    throw new GbaError(this.#code, `${this.#what} outside the profile: ${why}`);
   }
 
   /** The members of a SEQUENCE; with `count`, of exactly so many. */
@@ -43,10 +48,15 @@ export class NodeReader {
     return this.#counted(node.valueBlock.value, what, count);
   }
 
+  /** The members of a SET, at least one. */
+  members(node: Node | undefined, what: string): Node[] {
+    if (!(node instanceof asn1js.Set)) return this.refuse(`${what} is no SET`);
+    return node.valueBlock.value.length > 0 ? node.valueBlock.value : this.refuse(`${what} is empty`);
+  }
+
   /** The one member of a SET. */
   onlyOf(node: Node | undefined, what: string): Node {
-    if (!(node instanceof asn1js.Set)) return this.refuse(`${what} is no SET`);
-    const [only, more] = node.valueBlock.value;
+    const [only, more] = this.members(node, what);
     return only !== undefined && more === undefined ? only : this.refuse(`${what} has not exactly one member`);
   }
 
@@ -63,10 +73,33 @@ export class NodeReader {
       this.refuse(`${what} is not ${expected}`);
   }
 
+  /** The octets of an INTEGER as they stand. */
+  integerOctets(node: Node | undefined, what: string): Buffer {
+    if (!(node instanceof asn1js.Integer) || node instanceof asn1js.Enumerated) {
+      return this.refuse(`${what} is no INTEGER`);
+    }
+    return Buffer.from(node.valueBlock.valueHexView);
+  }
+
   octets(node: Node | undefined, what: string): Buffer {
     return node instanceof asn1js.OctetString
       ? Buffer.from(node.valueBlock.valueHexView)
       : this.refuse(`${what} is no OCTET STRING`);
+  }
+
+  enumerated(node: Node | undefined, what: string): number {
+    return node instanceof asn1js.Enumerated ? Number(node.toBigInt()) : this.refuse(`${what} is no ENUMERATED`);
+  }
+
+  boolean(node: Node | undefined, what: string): boolean {
+    return node instanceof asn1js.Boolean ? node.getValue() : this.refuse(`${what} is no BOOLEAN`);
+  }
+
+  /** BIT STRING of whole octets. */
+  bits(node: Node | undefined, what: string): Buffer {
+    if (!(node instanceof asn1js.BitString)) return this.refuse(`${what} is no BIT STRING`);
+    if (node.valueBlock.unusedBits !== 0) return this.refuse(`${what} is not of whole octets`);
+    return Buffer.from(node.valueBlock.valueHexView);
   }
 
   isNull(node: Node): boolean {
@@ -98,4 +131,11 @@ export class NodeReader {
     const fine = parameters === undefined || (nullTaken && parameters instanceof asn1js.Null);
     if (!fine || more !== undefined) this.refuse(`${what} has parameters`);
   }
+}
+
+/** The octets of an INTEGER from 0 on in hexadecimal, as `openssl x509 -serial` writes it, in lower case. */
+export function integerText(value: Buffer, what: string, read: NodeReader): string {
+  // Its text would be that of another, positive number.
+  if (((value[0] ?? 0x80) & 0x80) !== 0) return read.refuse(`${what} is negative`);
+  return value.subarray(value[0] === 0 && value.length > 1 ? 1 : 0).toString('hex');
 }

@@ -1,5 +1,6 @@
-/** Object identifiers of the CMS profile (RFC 5652, 5083, 5084, 5753). */
+/** Object identifiers of names and keys (RFC 5280, 5480) and of the CMS profile (RFC 5652, 5083, 5084, 5753). */
 export const OID = {
+  commonName: '2.5.4.3',
   data: '1.2.840.113549.1.7.1',
   signedData: '1.2.840.113549.1.7.2',
   authEnvelopedData: '1.2.840.113549.1.9.16.1.23',

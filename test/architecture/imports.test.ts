@@ -27,8 +27,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   m2me: PURE,
   sho: [...PURE, 'naf'],
   ro: [...PURE, 'naf'],
-  lab: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'm2me', 'owner'],
-  cli: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'm2me', 'owner', 'lab'],
+  pki: [...PURE, 'naf'],
+  lab: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'pki', 'm2me', 'owner'],
+  cli: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'pki', 'm2me', 'owner', 'lab'],
 };
 /** Packages that only one folder may use. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {

@@ -11,7 +11,7 @@ export interface Ended {
 export function run(
   command: string,
   args: readonly string[],
-  watch?: { text: string; when: (child: ChildProcess) => void },
+  watch?: { text: string; when: (child: ChildProcess, out: string) => void },
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -21,7 +21,7 @@ export function run(
       ended.out += chunk.toString();
       if (watch === undefined || seen || !ended.out.includes(watch.text)) return;
       seen = true;
-      watch.when(child);
+      watch.when(child, ended.out);
     });
     child.stderr.on('data', (chunk: Buffer) => {
       ended.err += chunk.toString();

@@ -238,7 +238,10 @@ test("identities that clients assert about themselves are dropped; an intended o
     const headers = { 'X-3GPP-Asserted-Identity': '"sip:boss@ims.test"', 'X-3GPP-Intended-Identity': identity };
     return await ask(url, credentialsFor(await ask(url), key), { headers });
   };
-  assert.equal((await intend('"sip:boss@ims.test"')).status, 403);
+  const boss = await intend('"sip:boss@ims.test"');
+  assert.equal(boss.status, 403);
+  // Whoever is known gets the refusal signed.
+  assert.match(String(boss.headers['authentication-info']), /qop=auth-int, rspauth="/);
   assert.equal((await intend('"sip:me@ims.test"')).status, 200);
   assert.equal((await intend('sip:me@ims.test')).status, 200);
   assert.equal(seenHeaders.length, 2);

@@ -73,6 +73,7 @@ async function startLab() {
       tls: pki.files('pva.test'),
       signing: pki.files('pva.test'),
       manufacturers: [makerFile],
+      crls: [],
       manifests: { default: { firmware: FIRMWARE.toString('hex') } },
       shos: ['sho-b.test', 'sho-c.test'].map((id) => ({ id, peer: peer(sho.port, 'sho-b.test') })),
       resultSeconds: 300,

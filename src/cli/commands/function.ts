@@ -4,10 +4,10 @@ import { FUNCTIONS, type FunctionCommand } from '../functions.ts';
 import { logLevelOption } from '../options.ts';
 import { closeOnSignal } from '../stopping.ts';
 
-/** `gba hss|bsf|naf|sho|ro|pva|m2me --config FILE`; returns the commands so that others can hang theirs below. */
-export function registerFunctions(program: Command): { m2me: Command } {
+/** `gba hss|bsf|naf|sho|ro|pva|pki|m2me --config FILE`; returns the commands so that others can hang theirs below. */
+export function registerFunctions(program: Command): { m2me: Command; pki: Command } {
   const commands = new Map(FUNCTIONS.map((fn) => [fn.name, register(program, fn)]));
-  return { m2me: commands.get('m2me') ?? program };
+  return { m2me: commands.get('m2me') ?? program, pki: commands.get('pki') ?? program };
 }
 
 function register(program: Command, fn: FunctionCommand): Command {

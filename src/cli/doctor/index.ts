@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { codeOf, messageOf, systemClock } from '../../base/index.ts';
 import { listenSchema, loadSealingKey, signingFilesSchema, tlsFilesSchema } from '../../http/index.ts';
@@ -103,6 +104,8 @@ function probesOfPath(config: object, member: string, path: string, now: number)
       return [{ what: 'ca certificate', work: () => probeCertificate(path, now), advice: ADVICE.certificate }];
     case 'treDir':
       return [{ what: member, work: () => probeFolder(path), advice: ADVICE.folder }];
+    case 'crlFile':
+      return [{ what: member, work: () => probeFolder(dirname(path)), advice: ADVICE.folder }];
     case 'subscribersFile':
       return [{ what: member, work: () => probeFile(path), advice: `${ADVICE.file}; once imported, take it out` }];
     case 'initialMcim': {
@@ -118,5 +121,7 @@ function probesOfPath(config: object, member: string, path: string, now: number)
 const idOf = (config: object): string | undefined => z.object({ id: z.string() }).safeParse(config).data?.id;
 
 /** The name that others know these by must be in the certificate; HSS, BSF and NAF may be reached under another. */
-const serverName = (fn: string, config: object): string | undefined =>
-  ['sho', 'ro', 'pva'].includes(fn) ? idOf(config) : undefined;
+function serverName(fn: string, config: object): string | undefined {
+  if (fn === 'pki') return z.object({ fqdn: z.string() }).safeParse(config).data?.fqdn;
+  return ['sho', 'ro', 'pva'].includes(fn) ? idOf(config) : undefined;
+}

@@ -1,13 +1,27 @@
+import { writeFileSync } from 'node:fs';
 import { fromBase64, fromHex, GbaError } from '../../base/index.ts';
 import { readTextFile } from '../../http/index.ts';
 import { type Claims, countersign, encodeClaims, makeConsent, openToken } from '../../token/index.ts';
-import { generateKeyPair, issueCertificate, loadSigner, type Signer, spkiSha256 } from '../../x509/index.ts';
+import {
+  generateKeyPair,
+  issueCertificate,
+  issueCrl,
+  loadSigner,
+  readCertificate,
+  type Signer,
+  serialNumberOf,
+  spkiSha256,
+  toPem,
+} from '../../x509/index.ts';
 import { NAMES } from '../names.ts';
 import { signingRequest } from '../owner-client.ts';
 import type { Arena } from './forger.ts';
 
 const HOUR = 3_600_000;
 const YEAR = 365 * 24 * HOUR;
+
+export const hourFrom = (arena: Arena, hours: number): number =>
+  Math.floor(arena.lab.options.clock.now() / 1000) * 1000 + hours * HOUR;
 
 /** Device key and certificate of a machine of the lab's manufacturer. */
 export async function deviceOf(arena: Arena, m2meId: string = arena.m2meId): Promise<Signer> {
@@ -32,6 +46,15 @@ export async function forgedDevice(arena: Arena, by: 'stranger' | 'manufacturer'
     serial: lab.options.random.bytes(16),
   });
   return { key: privateKey, certificate };
+}
+
+/** The manufacturer revokes a device: its list is replaced by one that says so. */
+export async function revoke(arena: Arena, device: Signer): Promise<void> {
+  const now = arena.lab.options.clock.now();
+  const revoked = [{ serialNumber: serialNumberOf(readCertificate(device.certificate)), at: now - HOUR }];
+  const times = { thisUpdate: now - HOUR, nextUpdate: now + YEAR };
+  const list = issueCrl({ issuer: manufacturerOf(arena), ...times, number: 2, revoked });
+  writeFileSync(arena.lab.pki.crl, toPem(list, 'X509 CRL'));
 }
 
 function manufacturerOf({ lab }: Arena): Signer {

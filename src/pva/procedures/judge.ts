@@ -1,6 +1,6 @@
 import { codeOf, equalBytes } from '../../base/index.ts';
 import type { Quote, Signed } from '../../token/index.ts';
-import { type Certificate, readCertificate, verifyChain } from '../../x509/index.ts';
+import { type Certificate, type DeviceCheck, type KeyUsage, readCertificate } from '../../x509/index.ts';
 
 export interface Reference {
   m2meId: string;
@@ -8,8 +8,7 @@ export interface Reference {
   nonce: Buffer;
   /** Component to its SHA-256, hexadecimal. */
   manifest: Readonly<Record<string, string>> | undefined;
-  manufacturers: readonly Certificate[];
-  nowMs: number;
+  checkDevice: DeviceCheck;
 }
 
 /** A quote that does not answer the question (another machine, an old challenge, a stranger) is refused, not judged. */
@@ -20,13 +19,13 @@ export type Judgement = { kind: 'refused'; code: string } | { kind: 'judged'; po
  * nothing; one that is gets a verdict, good or bad.
  */
 export function judgeQuote(quote: Signed<Quote>, reference: Reference): Judgement {
-  if (!isOf(quote.signer, reference) || quote.signer.subject !== reference.m2meId) {
-    return { kind: 'refused', code: 'quote-signer-unknown' };
-  }
+  const fault = faultOf(quote.signer, reference, 'digitalSignature');
+  if (fault !== undefined && !OVER.includes(fault)) return { kind: 'refused', code: 'quote-signer-unknown' };
   if (quote.m2meId !== reference.m2meId) return { kind: 'refused', code: 'quote-wrong-machine' };
   if (quote.orderId !== reference.orderId || !equalBytes(quote.nonce, reference.nonce)) {
     return { kind: 'refused', code: 'quote-not-fresh' };
   }
+  if (fault !== undefined) return { kind: 'judged', positive: false, reason: fault };
   if (!treCertificateFits(quote, reference))
     return { kind: 'judged', positive: false, reason: 'tre-certificate-untrusted' };
   if (reference.manifest === undefined) return { kind: 'judged', positive: false, reason: 'manifest-unknown' };
@@ -38,23 +37,23 @@ export function judgeQuote(quote: Signed<Quote>, reference: Reference): Judgemen
     : { kind: 'judged', positive: false, reason: 'measurement-mismatch' };
 }
 
-/** Issued by one of the manufacturers and within validity. */
-function isOf(certificate: Certificate, { manufacturers, nowMs }: Reference): boolean {
-  return manufacturers.some((authority) => {
-    try {
-      verifyChain(certificate, authority, nowMs);
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'internal') throw error;
-      return false;
-    }
-  });
+/** A device that was good once: it has answered, and the answer is no. */
+const OVER = ['certificate-expired', 'certificate-revoked'];
+
+/** Why this certificate is not one of the machine's that may be believed now. */
+function faultOf(certificate: Certificate, { checkDevice, m2meId }: Reference, usage?: KeyUsage): string | undefined {
+  try {
+    checkDevice(certificate, m2meId, usage);
+    return undefined;
+  } catch (error) {
+    if (codeOf(error) === 'internal') throw error;
+    return codeOf(error);
+  }
 }
 
 function treCertificateFits(quote: Quote, reference: Reference): boolean {
   try {
-    const certificate = readCertificate(quote.treCertificate);
-    return certificate.subject === reference.m2meId && isOf(certificate, reference);
+    return faultOf(readCertificate(quote.treCertificate), reference) === undefined;
   } catch (error) {
     if (codeOf(error) === 'internal') throw error;
     return false;

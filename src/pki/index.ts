@@ -1,0 +1,3 @@
+export { type Authority, openAuthority } from './authority.ts';
+export { type PkiConfig, pkiConfigSchema } from './config.ts';
+export { type RunningPki, startPki } from './start.ts';
