@@ -54,7 +54,7 @@ export async function benchChanges(): Promise<{ name: string; ratio: number; per
       reference: `${REQUESTS} bare HTTPS requests for each, every one on a new connection`,
     };
   } finally {
-    owner.close();
+    await owner.close();
     await lab.close();
     rmSync(dir, { recursive: true, force: true });
   }

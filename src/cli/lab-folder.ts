@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GbaError } from '../base/index.ts';
-import { openOwnerJournal, ownerJournalFile } from '../lab/index.ts';
+import { GbaError, systemClock } from '../base/index.ts';
+import { fleetFile, ownerJournalPath } from '../lab/index.ts';
+import { isSettled, openOwnerJournal, parseFleet } from '../owner/index.ts';
+import { lockFolder } from './folder-lock.ts';
 
 /** Only a folder with this file is ever emptied: it says that a lab made the folder. */
 const MARK = '.gba-lab';
@@ -25,13 +24,32 @@ export async function openLabFolder(dir: string): Promise<LabFolder> {
     throw new GbaError('lab-folder-foreign', `${dir} is not empty and no lab made it: name another with --dir`);
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const lock = await takeLock(dir);
-  const afresh = before.includes(MARK) && openOwnerJournal(ownerJournalFile(dir)).allDone();
+  const lock = await lockFolder(dir);
+  if (lock === undefined) {
+    throw new GbaError('lab-running', `a lab is running in ${dir}: stop it, or name another folder with --dir`);
+  }
+  const afresh = before.includes(MARK) && (await hasEnded(dir));
   if (afresh) {
     for (const name of before) if (name !== MARK) rmSync(join(dir, name), { recursive: true });
   }
   writeFileSync(join(dir, MARK), 'made by gba lab; emptied when its change has ended\n');
-  return { afresh, release: () => new Promise((resolve) => lock.close(() => resolve())) };
+  return { afresh, release: lock.release };
+}
+
+/** Some change was begun there and none is unfinished. */
+async function hasEnded(dir: string): Promise<boolean> {
+  const path = ownerJournalPath(dir);
+  if (!existsSync(path)) return false;
+  const journal = await openOwnerJournal(path, systemClock);
+  const ended = journal.allDone() && fleetOf(dir).every((id) => isSettled(journal.of(id)));
+  await journal.close();
+  return ended;
+}
+
+/** The machines of the fleet that was started there, if any. */
+function fleetOf(dir: string): string[] {
+  const path = fleetFile(dir);
+  return existsSync(path) ? parseFleet(readFileSync(path)).map(({ m2meId }) => m2meId) : [];
 }
 
 /** Names in the folder, none when there is no folder yet; undefined for what is no folder. */
@@ -39,41 +57,4 @@ function contents(dir: string): string[] | undefined {
   const info = statSync(dir, { throwIfNoEntry: false });
   if (info === undefined) return [];
   return info.isDirectory() ? readdirSync(dir) : undefined;
-}
-
-/** A listening socket: unlike a file with a process id it cannot outlive its process, whatever ends that. */
-async function takeLock(dir: string): Promise<Server> {
-  const id = createHash('sha256').update(realpathSync(dir)).digest('hex').slice(0, 20);
-  const path = process.platform === 'win32' ? `\\\\.\\pipe\\gba-lab-${id}` : join(tmpdir(), `gba-lab-${id}.lock`);
-  const free = await listenOn(path);
-  if (free !== undefined) return free;
-  if (!(await isAnswered(path))) {
-    // A killed lab left it.
-    rmSync(path, { force: true });
-    const taken = await listenOn(path);
-    if (taken !== undefined) return taken;
-  }
-  throw new GbaError('lab-running', `a lab is running in ${dir}: stop it, or name another folder with --dir`);
-}
-
-function listenOn(path: string): Promise<Server | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', () => resolve(undefined));
-    server.listen(path, () => {
-      process.once('exit', () => rmSync(path, { force: true }));
-      resolve(server.unref());
-    });
-  });
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
+import { registerChange } from './commands/change.ts';
 import { registerDerive } from './commands/derive.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFunctions } from './commands/function.ts';
@@ -37,6 +38,7 @@ const program = new Command('gba')
   );
 
 registerLab(program);
+registerChange(program);
 const functions = registerFunctions(program);
 registerM2meBootstrap(functions.m2me);
 registerPki(functions.pki);

@@ -19,6 +19,13 @@ export function parseWholeNumber(text: string): number {
   return value;
 }
 
+/** How many at once. */
+export function parseCount(text: string): number {
+  const count = parseWholeNumber(text);
+  if (count < 1 || count > 10_000) throw new InvalidArgumentError('Expected a number from 1 to 10000.');
+  return count;
+}
+
 /** Lower-case hex of `octets` octets. */
 export const parseHex =
   (octets: number) =>

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { GbaError } from '../base/index.ts';
 import { parseJson, type Schema } from './json.ts';
 import { PROBLEM_TYPE } from './problem.ts';
@@ -46,6 +47,21 @@ export interface HttpClient {
   close(): void;
 }
 
+/** Contexts by the texts they are made of: parsing them costs more than the rest of a connection does. */
+const contexts = new Map<string, SecureContext>();
+const MAX_CONTEXTS = 32;
+
+function secureContextOf(tls: { ca?: string; cert?: string; key?: string }): SecureContext {
+  const name = JSON.stringify([tls.ca, tls.cert, tls.key]);
+  const known = contexts.get(name);
+  if (known !== undefined) return known;
+  const made = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });
+  // The oldest makes room: who still uses it holds it.
+  for (const [oldest] of contexts) if (contexts.size >= MAX_CONTEXTS) contexts.delete(oldest);
+  contexts.set(name, made);
+  return made;
+}
+
 const TIMEOUT_MS = 10_000;
 const DEADLINE_MS = 60_000;
 const ANSWER_LIMIT = 4 * 1024 * 1024;
@@ -60,7 +76,12 @@ export function createClient(options: ClientOptions): HttpClient {
   const prefix = url.pathname.replace(/\/$/, '');
   const serverName = options.serverName ?? url.hostname;
   const agent = secure
-    ? new HttpsAgent({ keepAlive: true, maxSockets: 32, ...options.tls, servername: serverName, minVersion: 'TLSv1.2' })
+    ? new HttpsAgent({
+        keepAlive: true,
+        maxSockets: 32,
+        secureContext: secureContextOf(options.tls ?? {}),
+        servername: serverName,
+      })
     : new HttpAgent({ keepAlive: true, maxSockets: 32 });
 
   async function send(method: string, path: string, sending: SendOptions = {}): Promise<Answer> {

@@ -3,15 +3,17 @@ import type { Clock, Log, Random } from '../base/index.ts';
 import { startBsf } from '../bsf/index.ts';
 import type { FunctionDeps, StepEvent } from '../flow/index.ts';
 import { startHss } from '../hss/index.ts';
-import { type Carrier, type RunningM2me, startM2me } from '../m2me/index.ts';
+import type { Carrier, RunningM2me } from '../m2me/index.ts';
 import { startPki } from '../pki/index.ts';
 import { startPva } from '../pva/index.ts';
 import { startRo } from '../ro/index.ts';
 import { startSho } from '../sho/index.ts';
 import { openStore, type Store, type StoreConfig } from '../store/index.ts';
+import { startMachines } from './machines.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
 import { type LabPlan, planLab, writeConfigs } from './plan.ts';
+import { holdPorts } from './ports.ts';
 import { preloadMachines } from './preload.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -54,6 +56,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const { driver = 'lmdb', enrol = false } = options;
   const plan = await planLab(dir, options.scenario, pki, { driver, random, enrol });
   writeConfigs(dir, plan);
+  const held = await holdPorts(plan.m2me.map(({ local }) => local));
   const running = new Map<string, { close(): Promise<void> }>();
   const stores = new Map<string, Store>();
   const machines = new Map<string, RunningM2me>();
@@ -91,15 +94,18 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       plan.m2me = await preloadMachines(plan, pki, dir);
       writeConfigs(dir, plan);
     }
-    for (const config of plan.m2me) {
-      const deps = await depsOf(config.id, config.store);
-      const machine = await startM2me(config, { ...deps, ...(options.carrier && { carrier: options.carrier }) });
-      machines.set(config.id, machine);
-      running.set(config.id, machine);
-    }
+    await startMachines(plan.m2me, {
+      carrier: options.carrier,
+      depsOf,
+      release: held.release,
+      started(id, machine) {
+        machines.set(id, machine);
+        running.set(id, machine);
+      },
+    });
     running.set(plan.page.fqdn, await startPage(plan.page, { clock, random, log, ...(wrap && { wrap }) }));
   } catch (error) {
-    await close();
+    await Promise.all([close(), held.releaseAll()]);
     throw error;
   }
   return { options, plan, pki, stores, machines, stop, close };

@@ -6,6 +6,7 @@ import { type BsfConfig, bsfConfigSchema } from '../bsf/index.ts';
 import { type HssConfig, hssConfigSchema } from '../hss/index.ts';
 import { readTextFile } from '../http/index.ts';
 import { type M2meConfig, m2meConfigSchema } from '../m2me/index.ts';
+import { type OwnerConfig, ownerConfigSchema } from '../owner/index.ts';
 import { type PkiConfig, pkiConfigSchema } from '../pki/index.ts';
 import { type PvaConfig, pvaConfigSchema } from '../pva/index.ts';
 import { type RoConfig, roConfigSchema } from '../ro/index.ts';
@@ -15,7 +16,7 @@ import { bsfOf, hssOf, MEASUREMENTS, NAMES, portalOf } from './names.ts';
 import { type PageConfig, pageConfigSchema } from './page.ts';
 import type { LabPki } from './pki.ts';
 import { allocatePorts } from './ports.ts';
-import type { Scenario } from './scenario.ts';
+import { fleetOf, type Scenario } from './scenario.ts';
 
 /** The configuration of every function of a lab, just as it would stand in a file of its own. */
 export interface LabPlan {
@@ -28,9 +29,16 @@ export interface LabPlan {
   /** The old operator's PKI portal, when machines have no factory key. */
   pki: PkiConfig | undefined;
   page: PageConfig;
+  owner: OwnerConfig;
+  /** Ids of the machines that wait for the owner's fleet command. */
+  fleet: string[];
 }
 
 const AMF = '0000';
+/** One store for all machines of a fleet. */
+export const MACHINES = 'machines';
+/** From so many machines on they look for work more seldom while there is none. */
+const CROWD = 50;
 
 export async function planLab(
   dir: string,
@@ -39,7 +47,12 @@ export async function planLab(
   { driver, random, enrol }: { driver: 'lmdb' | 'memory'; random: Random; enrol: boolean },
 ): Promise<LabPlan> {
   const shos = [NAMES.oldSho, NAMES.newSho];
-  const ports = await allocatePorts(scenario.basePort, 16 + scenario.machines.length, join(dir, 'ports.json'), random);
+  const fleet = fleetOf(scenario);
+  const all = [...scenario.machines, ...fleet.machines];
+  const newSubscriptions = [...scenario.newSubscriptions, ...fleet.newSubscriptions];
+  // Before any port is chosen: it takes a while, and others may take what is free now.
+  await Promise.all(all.map(({ id }) => pki.machine(id)));
+  const ports = await allocatePorts(scenario.basePort, 16 + all.length, join(dir, 'ports.json'), random);
   const take = (): { address: string; port: number } => ({ address: '127.0.0.1', port: ports.shift() ?? 0 });
   // The last one, so that the others are where they always were.
   const portalAt = { address: '127.0.0.1', port: ports.pop() ?? 0 };
@@ -90,7 +103,7 @@ export async function planLab(
         clients: { av: [bsfOf(sho)], admin: [sho] },
         subscribersFile: dataFile(
           `${hssOf(sho)}-subscribers.json`,
-          sho === NAMES.oldSho ? scenario.machines.map(({ subscription }) => ({ ...subscription, amf: AMF })) : [],
+          sho === NAMES.oldSho ? all.map(({ subscription }) => ({ ...subscription, amf: AMF })) : [],
         ),
         store: store(hssOf(sho)),
         keyFile: pki.sealingKey(hssOf(sho)),
@@ -138,22 +151,21 @@ export async function planLab(
           {
             name: NAMES.owner,
             spkiSha256: ownerKey,
-            machines:
-              id === NAMES.oldSho
-                ? scenario.machines.map((one) => ({ m2meId: one.id, impi: one.subscription.impi }))
-                : [],
+            machines: id === NAMES.oldSho ? all.map((one) => ({ m2meId: one.id, impi: one.subscription.impi })) : [],
           },
         ],
-        subscriptions: id === NAMES.newSho ? scenario.newSubscriptions.map((one) => ({ ...one, amf: AMF })) : [],
+        subscriptions: id === NAMES.newSho ? newSubscriptions.map((one) => ({ ...one, amf: AMF })) : [],
         publicUrl: uaUrl(id),
         store: store(id),
         keyFile: pki.sealingKey(id),
       }),
     ),
   );
+  const fleetIds = new Set(fleet.machines.map(({ id }) => id));
+  const crowded = all.length >= CROWD;
   const allShos = shos.map((id) => ({ id, peer: peer(of(at.shoSbi, id), id) }));
   const machines = await Promise.all(
-    scenario.machines.map(async ({ id, subscription }) =>
+    all.map(async ({ id, subscription }) =>
       m2meConfigSchema.parse({
         id,
         local: take(),
@@ -167,7 +179,7 @@ export async function planLab(
           ? { device: { portals: [{ sho: NAMES.oldSho, fqdn: portalName, peer: peer(portalAt, portalName) }] } }
           : {}),
         treDir: join(dir, 'tre', id),
-        store: store(id),
+        store: store(fleetIds.has(id) ? MACHINES : id),
         keyFile: pki.sealingKey(id),
         initialMcim: dataFile(`${id}-mcim.json`, {
           ...subscription,
@@ -175,7 +187,8 @@ export async function planLab(
           sho: { id: NAMES.oldSho, url: uaUrl(NAMES.oldSho) },
         }),
         pollMs: 100,
-        recallPollMs: 1_000,
+        recallPollMs: crowded ? 60_000 : 1_000,
+        idlePollMs: crowded ? 5_000 : 100,
         graceMs: scenario.graceMs,
         measurements: MEASUREMENTS,
         revealKeys: true,
@@ -194,7 +207,7 @@ export async function planLab(
       zn: znRoutes(shos),
       shos: allShos,
       pvas: [NAMES.pva],
-      initialRegistrations: scenario.machines.map((one) => ({
+      initialRegistrations: all.map((one) => ({
         m2meId: one.id,
         sho: NAMES.oldSho,
         impi: one.subscription.impi,
@@ -216,6 +229,16 @@ export async function planLab(
       keyFile: pki.sealingKey(NAMES.pva),
     }),
     m2me: machines,
+    owner: ownerConfigSchema.parse({
+      tls: await pki.tls(NAMES.owner),
+      oldOperator: allShos[0],
+      newOperator: allShos[1],
+      roId: NAMES.ro,
+      pvaId: NAMES.pva,
+      journal: ownerJournalPath(dir),
+      firstLookSeconds: crowded ? 1 : 0.1,
+    }),
+    fleet: [...fleetIds],
     pki: enrol
       ? pkiConfigSchema.parse({
           fqdn: portalName,
@@ -223,7 +246,7 @@ export async function planLab(
           tls: await pki.tls(portalName),
           zn: znRoutes([NAMES.oldSho]),
           authority: subscriberCa,
-          subscribers: scenario.machines.map((one) => ({ impi: one.subscription.impi, subjects: [one.id] })),
+          subscribers: all.map((one) => ({ impi: one.subscription.impi, subjects: [one.id] })),
           crlFile,
           store: store(portalName),
         })
@@ -237,6 +260,24 @@ export async function planLab(
   };
 }
 
+export const ownerJournalPath = (dir: string): string => join(dir, 'store', 'owner');
+/** The machines that the lab changes by itself. */
+export function ownMachines({ m2me, fleet }: LabPlan): M2meConfig[] {
+  const waiting = new Set(fleet);
+  return m2me.filter(({ id }) => !waiting.has(id));
+}
+
+/** What `gba change start --fleet` reads. */
+export const fleetFile = (dir: string): string => join(dir, 'fleet.csv');
+
+function fleetCsv({ m2me, fleet }: LabPlan): string {
+  const ids = new Set(fleet);
+  const rows = m2me
+    .filter(({ id }) => ids.has(id))
+    .map(({ id, local }) => `${id},http://${local.address}:${local.port}\n`);
+  return `machine,url\n${rows.join('')}`;
+}
+
 /** One YAML file per function, so that each can be started alone with `gba FUNCTION --config FILE`. */
 export function writeConfigs(dir: string, plan: LabPlan): void {
   const folder = join(dir, 'config');
@@ -246,9 +287,11 @@ export function writeConfigs(dir: string, plan: LabPlan): void {
   for (const [i, one] of plan.hss.entries()) write(`hss-${'ab'[i]}`, one);
   for (const [i, one] of plan.bsf.entries()) write(`bsf-${'ab'[i]}`, one);
   for (const [i, one] of plan.sho.entries()) write(`sho-${'ab'[i]}`, one);
-  for (const one of plan.m2me) write(one.id, one);
+  for (const one of ownMachines(plan)) write(one.id, one);
   write('ro', plan.ro);
   write('pva', plan.pva);
   if (plan.pki !== undefined) write('pki', plan.pki);
   write('naf', plan.page);
+  write('owner', plan.owner);
+  if (plan.fleet.length > 0) writeFileSync(fleetFile(dir), fleetCsv(plan), { mode: 0o600 });
 }

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { z } from 'zod';
-import type { Random } from '../base/index.ts';
+import { GbaError, type Random } from '../base/index.ts';
 import { readTextFile } from '../http/index.ts';
 
 /** Below the ports that systems give to outgoing connections, so that none of those takes one before we listen. */
@@ -37,5 +37,48 @@ function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** Ports that somebody will listen on in a while: until then nobody else gets them. */
+export interface HeldPorts {
+  /** Gives one up, for its owner to listen on at once. */
+  release(port: number): Promise<void>;
+  releaseAll(): Promise<void>;
+}
+
+/** Throws `listen-failed` when one of them is taken already. */
+export async function holdPorts(doors: readonly { address: string; port: number }[]): Promise<HeldPorts> {
+  const held = new Map<number, Server>();
+  const close = (server: Server | undefined): Promise<void> =>
+    new Promise((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+  const releaseAll = async (): Promise<void> => void (await Promise.all([...held.values()].map(close)));
+  try {
+    await Promise.all(
+      doors.map(async ({ address, port }) => {
+        held.set(port, await holdOne(address, port));
+      }),
+    );
+  } catch (error) {
+    await releaseAll();
+    throw error;
+  }
+  return {
+    async release(port) {
+      const server = held.get(port);
+      held.delete(port);
+      await close(server);
+    },
+    releaseAll,
+  };
+}
+
+function holdOne(address: string, port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (cause) =>
+      reject(new GbaError('listen-failed', `cannot listen on ${address}:${port}`, { cause })),
+    );
+    server.listen(port, address, () => resolve(server));
   });
 }

@@ -39,7 +39,10 @@ export const m2meConfigSchema = z.strictObject({
       z.strictObject({ sho: z.string().min(1), package: z.string(), keySha256: z.string().regex(/^[0-9a-f]{64}$/) }),
     )
     .default([]),
+  /** How often the machine looks for work while a change is under way, or its operator does not know its bootstrap yet. */
   pollMs: z.int().min(10).default(5_000),
+  /** How often otherwise; default `pollMs`. */
+  idlePollMs: z.int().min(10).optional(),
   /** After step 8: how long the machine waits for the old operator, then for the RO, before it activates by itself. */
   graceMs: z.int().min(0).default(120_000),
   /** How often the operator is asked whether it wants a release back. */

@@ -73,6 +73,9 @@ export interface Journal {
 }
 
 export function createJournal(store: Store): Journal {
+  /** Claims never change under their serial, and every turn reads them all. */
+  const decoded = new Map<string, Decoded>();
+
   /** Members always in one order, so that equal records are equal octets. */
   function toRecord(change: Change): ChangeRecord {
     const { state, since, number, claimsDer, oldSho, delivery, reason } = change;
@@ -88,7 +91,13 @@ export function createJournal(store: Store): Journal {
       return { number, toldBtid, toldDevice, roSeen, version: entry.version };
     },
     async changes() {
-      return (await store.list<ChangeRecord>(CHANGE_SPACE)).map(readChange);
+      const entries = await store.list<ChangeRecord>(CHANGE_SPACE);
+      return entries.map((entry) => {
+        const known = decoded.get(entry.key);
+        const claims = known?.text === entry.value.claims ? known : decode(entry.value.claims);
+        decoded.set(entry.key, claims);
+        return readChange(entry, claims);
+      });
     },
     moveOp(change, event, now, patch = {}) {
       const state = changeFlow.next(change.state, event);
@@ -127,8 +136,18 @@ export function createJournal(store: Store): Journal {
   };
 }
 
-function readChange({ key, value, version }: Entry<ChangeRecord>): Change {
-  const { v: _, claims, ...rest } = value;
-  const claimsDer = Buffer.from(claims, 'base64');
-  return { ...rest, serial: key, claims: decodeClaims(claimsDer), claimsDer, version };
+interface Decoded {
+  text: string;
+  claims: Claims;
+  claimsDer: Buffer;
+}
+
+function decode(text: string): Decoded {
+  const claimsDer = Buffer.from(text, 'base64');
+  return { text, claims: decodeClaims(claimsDer), claimsDer };
+}
+
+function readChange({ key, value, version }: Entry<ChangeRecord>, { claims, claimsDer }: Decoded): Change {
+  const { v: _, claims: __, ...rest } = value;
+  return { ...rest, serial: key, claims, claimsDer, version };
 }

@@ -67,6 +67,11 @@ export function createLinks(options: {
     return carried(createClient({ ...peer, tls: { ca } }));
   }
 
+  /** One connection to each server carries all that is said to it: who speaks is proved inside. */
+  function shared(operator: Operator): HttpClient {
+    return { ...cached(plainClients, operator.id, () => connect(operator)), close: () => undefined };
+  }
+
   /** Without connectivity nothing leaves the machine. */
   function carried(client: HttpClient): HttpClient {
     const assertUp = (): void => {
@@ -104,12 +109,12 @@ export function createLinks(options: {
     ub: ({ url }) => carried(createClient({ url, tls: { ca } })),
     liveKeys,
     portal: (fqdn, peer) => connect({ id: fqdn, url: peer.url }, peer),
-    plain: (operator) => cached(plainClients, operator.id, () => connect(operator)),
+    plain: shared,
     live: (operator) =>
       cached(liveClients, operator.id, () =>
         createUaClient({
           fqdn: operator.id,
-          client: connect(operator),
+          client: shared(operator),
           keys: liveKeys,
           clock,
           random,
@@ -119,7 +124,7 @@ export function createLinks(options: {
       cached(keptClients, `${serial} ${operator.id}`, () =>
         createUaClient({
           fqdn: operator.id,
-          client: connect(operator),
+          client: shared(operator),
           keys: {
             key: (fqdn, uaId) => tre.pins.session(serial, fqdn, uaId, clock.now()),
             renew: () => Promise.reject(new GbaError('no-subscription', 'the old session has ended')),

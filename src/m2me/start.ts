@@ -4,10 +4,11 @@ import { listen, loadSealingKey, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import { type Certificate, loadSigner, readCertificate, verifyChain } from '../x509/index.ts';
 import { ALWAYS_UP, type Carrier } from './carrier.ts';
+import { changeFlow } from './change-flow.ts';
 import { commission } from './commission.ts';
 import type { M2meConfig } from './config.ts';
 import { instruct } from './instruct.ts';
-import { createJournal } from './journal.ts';
+import { createJournal, type Journal } from './journal.ts';
 import { createLinks } from './links.ts';
 import { localListener } from './local.ts';
 import type { Machine } from './machine.ts';
@@ -80,12 +81,15 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
 
   const inTurn = createTurns();
   let closed = false;
+  let busy = true;
+  let timer: NodeJS.Timeout | undefined;
   const poke = () =>
     inTurn(async () => {
       for (let turn = 0; turn < TURNS && !closed && (await takeTurn(machine)); turn++);
+      busy = await isBusy(journal);
     });
   let waiting = false;
-  /** At most one poke waits, however long the turn before it takes. */
+  /** At most one poke waits, however long the turn before it takes; the next one comes by itself. */
   function pokeSoon(): void {
     if (waiting || closed) return;
     waiting = true;
@@ -93,6 +97,8 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
       .catch((error: unknown) => log.error('turn-failed', { code: codeOf(error) }))
       .finally(() => {
         waiting = false;
+        clearTimeout(timer);
+        if (!closed) timer = setTimeout(pokeSoon, busy ? config.pollMs : (config.idlePollMs ?? config.pollMs));
       });
   }
 
@@ -106,7 +112,6 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
   });
   const server = await listen(deps.wrap?.('m2me local', listener) ?? listener, config.local);
   outbox.kick();
-  const timer = setInterval(pokeSoon, config.pollMs);
   pokeSoon();
 
   return {
@@ -114,7 +119,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
     poke,
     async close() {
       closed = true;
-      clearInterval(timer);
+      clearTimeout(timer);
       await server.close();
       links.close();
       await inTurn(async () => undefined);
@@ -123,6 +128,12 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
       if (deps.store === undefined) await store.close();
     },
   };
+}
+
+/** Somebody waits for this machine: a change is under way, or the operator has not heard of a bootstrapping yet. */
+async function isBusy(journal: Journal): Promise<boolean> {
+  if ((await journal.machine()).toldBtid === null) return true;
+  return (await journal.changes()).some(({ state }) => !changeFlow.isFinal(state));
 }
 
 /** One thing at a time: turns never overlap with each other or with the owner's instruction. */

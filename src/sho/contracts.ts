@@ -17,13 +17,17 @@ export type Contracts = ReturnType<typeof createContracts>;
 
 /** Who owns which machine, and by which subscription it is known: what the configuration says, and who came by an order. */
 export function createContracts(config: ShoConfig, store: Store) {
+  const owners = config.owners.map(({ machines, ...owner }) => ({
+    ...owner,
+    machines: new Map(machines.map((machine) => [machine.m2meId, machine])),
+  }));
   const customerOf = async (m2meId: string) => (await store.get<CustomerRecord>(CUSTOMER, m2meId))?.value;
 
   return {
     /** The machine that `peer` owns. Throws `not-owner`: strangers learn nothing of who does. */
     async ownedBy(peer: PeerIdentity | undefined, m2meId: string): Promise<{ impi: string }> {
-      const owner = config.owners.find((one) => peer?.spkiSha256 === one.spkiSha256 && peer.names.includes(one.name));
-      const configured = owner?.machines.find((one) => one.m2meId === m2meId);
+      const owner = owners.find((one) => peer?.spkiSha256 === one.spkiSha256 && peer.names.includes(one.name));
+      const configured = owner?.machines.get(m2meId);
       const customer = await customerOf(m2meId);
       const machine = customer?.owner === peer?.spkiSha256 ? (customer ?? configured) : configured;
       if (machine === undefined) throw new GbaError('not-owner', 'this certificate does not own such a machine');
@@ -32,7 +36,7 @@ export function createContracts(config: ShoConfig, store: Store) {
     /** The IMPI that a machine of ours must prove on Ua. */
     async impiOf(m2meId: string): Promise<string | undefined> {
       const customer = await customerOf(m2meId);
-      const configured = config.owners.flatMap((owner) => owner.machines).find((one) => one.m2meId === m2meId);
+      const configured = owners.find(({ machines }) => machines.has(m2meId))?.machines.get(m2meId);
       return (customer ?? configured)?.impi;
     },
     signOp: (m2meId: string, owner: string, impi: string): Op => {

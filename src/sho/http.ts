@@ -1,34 +1,19 @@
 import { z } from 'zod';
-import { fromBase64, fromHex, GbaError, type Log, toHex } from '../base/index.ts';
+import { fromBase64, fromHex, GbaError, type Log } from '../base/index.ts';
 import { createRouter, type Listener, type RequestContext, type Route, requirePeer } from '../http/index.ts';
 import type { Bootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
 import type { LettingGo } from './letting-go.ts';
 import type { Orders } from './orders.ts';
+import { ownerRoutes } from './owner-api.ts';
 import type { Preloads } from './preloads.ts';
-import type { IssuedRelease, Releases } from './releases.ts';
+import type { Releases } from './releases.ts';
 
 const id = z.string().min(1).max(253);
 const base64 = z.string().max(65_536);
 const hexDigest = z.string().regex(/^[0-9a-f]{64}$/);
 
-const releaseSchema = z.strictObject({
-  m2meId: id,
-  newSho: z.strictObject({ id, keyHashes: z.array(hexDigest).min(1).max(4) }),
-  roId: id,
-  validitySeconds: z.int().min(1).optional(),
-  variant: z.enum(['gba', 'signed']).optional(),
-});
-const consentSchema = z.strictObject({ signature: base64 });
 const preloadSchema = z.strictObject({ m2meId: id, treCertificate: base64 });
-const orderSchema = z.strictObject({
-  m2meId: id,
-  roId: id,
-  pvaId: id,
-  algorithms: z.array(z.string()).min(1),
-  token: base64,
-  bothPresent: z.boolean().optional(),
-});
 const validationSchema = z.strictObject({ orderId: id, result: base64 });
 const releasedSchema = z.strictObject({ orderId: id, r: hexDigest });
 const resultSchema = z.strictObject({
@@ -40,13 +25,6 @@ const refusalSchema = z.strictObject({ orderId: id, reason: z.string().min(1).ma
 const bootstrapSchema = z.strictObject({ m2meId: id, deviceCertificate: base64.optional() });
 const recalledSchema = z.strictObject({ m2meId: id });
 
-/** What an owner gets of a release: a token, or claims that its machine has to sign first. */
-const releaseJson = ({ serial, claims, token }: IssuedRelease) => ({
-  serial,
-  claims: claims.toString('base64'),
-  ...(token === undefined ? {} : { token: token.toString('base64') }),
-});
-
 export interface Roles {
   releases: Releases;
   lettingGo: LettingGo;
@@ -56,61 +34,12 @@ export interface Roles {
 
 /** Owners, ROs, PVAs and our own staff, by mutual TLS. */
 export function operatorListener(roles: Roles, config: ShoConfig, log: Log): Listener {
+  return createRouter(operatorRoutes(roles, config, log), log);
+}
+
+export function operatorRoutes(roles: Roles, config: ShoConfig, log: Log): Route[] {
   const { releases, orders, preloads } = roles;
-  const owner: Route[] = [
-    {
-      method: 'GET',
-      path: '/public/v1/signing-keys',
-      handle: () => ({ status: 200, json: { id: config.id, keyHashes: orders.keyHashes.map(toHex) } }),
-    },
-    {
-      method: 'POST',
-      path: '/owner/v1/releases',
-      async handle(c) {
-        const body = c.json(releaseSchema);
-        const keyHashes = body.newSho.keyHashes.map((hash) => fromHex(hash, 32));
-        const issued = await releases.issue(c.peer, { ...body, newSho: { id: body.newSho.id, keyHashes } });
-        log.info('release-issued', { m2meId: body.m2meId, serial: issued.serial });
-        return { status: 201, json: releaseJson(issued) };
-      },
-    },
-    {
-      method: 'POST',
-      path: '/owner/v1/releases/:serial/consent',
-      async handle(c) {
-        const signature = fromBase64(c.json(consentSchema).signature, 'signature');
-        const issued = await releases.consent(c.peer, c.params['serial'] ?? '', signature);
-        log.info('release-countersigned', { serial: issued.serial });
-        return { status: 201, json: releaseJson(issued) };
-      },
-    },
-    {
-      method: 'POST',
-      path: '/owner/v1/releases/:serial/recall',
-      handle: async (c) => ({ status: 202, json: await releases.recall(c.peer, c.params['serial'] ?? '') }),
-    },
-    {
-      method: 'GET',
-      path: '/owner/v1/releases/:serial',
-      handle: async (c) => ({ status: 200, json: await releases.stateOf(c.peer, c.params['serial'] ?? '') }),
-    },
-    {
-      method: 'POST',
-      path: '/owner/v1/orders',
-      async handle(c) {
-        const { token, algorithms, ...body } = c.json(orderSchema);
-        if (!algorithms.includes('milenage')) throw new GbaError('algorithm-unsupported', 'we hand out MILENAGE only');
-        const { orderId, fresh } = await orders.take(c.peer, { ...body, token: fromBase64(token, 'token') });
-        log.info('order-taken', { m2meId: body.m2meId, orderId, fresh });
-        return { status: 201, json: { orderId } };
-      },
-    },
-    {
-      method: 'GET',
-      path: '/owner/v1/orders/:orderId',
-      handle: async (c) => ({ status: 200, json: await orders.stateOf(c.peer, c.params['orderId'] ?? '') }),
-    },
-  ];
+  const owner = ownerRoutes({ shoId: config.id, releases, orders }, log);
   const own: Route[] = [
     {
       method: 'POST',
@@ -173,7 +102,7 @@ export function operatorListener(roles: Roles, config: ShoConfig, log: Log): Lis
       },
     },
   ];
-  return createRouter([...owner, ...own, ...peers], log);
+  return [...owner, ...own, ...peers];
 }
 
 export interface DeviceRoles {

@@ -48,7 +48,7 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
     if (preload === undefined) {
       throw new GbaError('preload-unknown', 'this machine holds no subscription of ours');
     }
-    return { impi: preload.impi, op: undefined, stored: { storedDigest: preload.digest } };
+    return { impi: preload.impi, ops: [], stored: { storedDigest: preload.digest } };
   }
 
   return {
@@ -95,12 +95,12 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
       };
       const json = { orderId, m2meId: request.m2meId, nonce };
       for (let race = 0; ; race++) {
-        const { impi, op, stored } = await subscriptionFor(orderId, request);
+        const { impi, ops, stored } = await subscriptionFor(orderId, request);
         const done = await store.commit([
           { space: ORDER, key: orderId, expect: 0, put: { ...record, impi, ...stored } },
           { space: OPEN_ORDER, key: request.m2meId, expect: 0, put: orderId },
           { space: ORDER_OF_SERIAL, key: serial, expect: 0, put: orderId },
-          ...(op === undefined ? [] : [op]),
+          ...ops,
           enqueue({ id: `validate/${orderId}`, to: config.pva.id, method: 'POST', path: '/sho/v1/validations', json }),
         ]);
         if (done) break;

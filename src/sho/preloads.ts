@@ -29,14 +29,14 @@ export function createPreloads({ store, random, subscriptions }: OrderDeps, pack
       const known = await of(m2meId);
       if (known !== undefined) return { digest: known.digest, package: known.package };
       const der = readCertificate(treCertificate).der.toString('base64');
-      const { impi, op } = await subscriptions.take(`preload/${m2meId}`, random);
+      const { impi, ops } = await subscriptions.take(`preload/${m2meId}`, random);
       const subscription = await subscriptions.open(impi);
       const packed = await packaging.preload(subscription, { m2meId, treCertificate: der });
       subscription.k.erase();
       subscription.opc.erase();
       const digest = toHex(packageDigest(packed));
       const put: PreloadRecord = { v: 1, impi, digest, package: packed.toString('base64') };
-      if (!(await store.commit([{ space: PRELOAD, key: m2meId, expect: 0, put }, op]))) {
+      if (!(await store.commit([{ space: PRELOAD, key: m2meId, expect: 0, put }, ...ops]))) {
         throw new GbaError('conflict', 'another machine was faster', { retryable: true });
       }
       return { digest, package: put.package };

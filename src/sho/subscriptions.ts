@@ -4,6 +4,10 @@ import type { Op, Store } from '../store/index.ts';
 import type { ShoConfig } from './config.ts';
 
 const SPACE = 'subscription';
+/** The IMPIs that no order has, so that a large stock need not be looked through for each order. */
+const FREE = 'subscription-free';
+/** Out of so many one is taken by chance, so that orders at the same moment seldom want the same. */
+const CHOICE = 64;
 
 interface SubscriptionRecord {
   v: 1;
@@ -28,9 +32,20 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 export function createSubscriptions(store: Store, sealer: Sealer) {
   const contextOf = (impi: string): string => `sho subscription ${impi}`;
 
+  const freeOp = (impi: string): Op => ({ space: FREE, key: impi, put: { v: 1 } });
+
+  /** A store that was written before there was an index gets one. */
+  async function indexFree(): Promise<void> {
+    if ((await store.list(FREE, { limit: 1 })).length > 0) return;
+    const all = await store.list<SubscriptionRecord>(SPACE);
+    const free = all.filter(({ value }) => value.orderId === undefined);
+    if (free.length > 0) await store.commit(free.map(({ key }) => freeOp(key)));
+  }
+
   return {
     /** Takes in what the configuration lists and the store does not know yet. */
     async seed(list: ShoConfig['subscriptions']): Promise<void> {
+      await indexFree();
       for (const one of list) {
         if ((await store.get(SPACE, one.impi)) !== undefined) continue;
         const k = SecretKey.adopt(fromHex(one.k, 16, 'K'));
@@ -46,18 +61,24 @@ export function createSubscriptions(store: Store, sealer: Sealer) {
         both.fill(0);
         k.erase();
         opc.erase();
-        await store.commit([{ space: SPACE, key: one.impi, expect: 0, put }]);
+        await store.commit([{ space: SPACE, key: one.impi, expect: 0, put }, freeOp(one.impi)]);
       }
     },
-    /** A free subscription and the write that gives it to the order. Throws `no-subscription-free`. */
-    async take(orderId: string, random: Random): Promise<{ impi: string; op: Op }> {
-      const all = await store.list<SubscriptionRecord>(SPACE);
-      const open = all.filter((entry) => entry.value.orderId === undefined);
-      // Any one, so that orders at the same moment seldom want the same.
-      const free = open[random.bytes(4).readUInt32BE() % Math.max(open.length, 1)];
-      if (free === undefined) throw new GbaError('no-subscription-free', 'no subscription is free');
+    /** A free subscription and the writes that give it to the order. Throws `no-subscription-free`. */
+    async take(orderId: string, random: Random): Promise<{ impi: string; ops: Op[] }> {
+      const open = await store.list(FREE, { limit: CHOICE });
+      const impi = open[random.bytes(4).readUInt32BE() % Math.max(open.length, 1)]?.key;
+      const free = impi === undefined ? undefined : await store.get<SubscriptionRecord>(SPACE, impi);
+      if (free === undefined || free.value.orderId !== undefined)
+        throw new GbaError('no-subscription-free', 'no subscription is free');
       const put: SubscriptionRecord = { ...free.value, orderId };
-      return { impi: free.key, op: { space: SPACE, key: free.key, expect: free.version, put } };
+      return {
+        impi: free.key,
+        ops: [
+          { space: SPACE, key: free.key, expect: free.version, put },
+          { space: FREE, key: free.key, delete: true },
+        ],
+      };
     },
     /** The keys, for one use; the caller erases them. */
     async open(impi: string): Promise<OpenSubscription> {

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ['base', 'digest', 'gba'],
   store: ['base'],
   flow: ['base', 'store'],
+  owner: ['base', 'http', 'token', 'x509', 'store', 'flow'],
   hss: PURE,
   bsf: PURE,
   naf: PURE,
@@ -27,8 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sho: [...PURE, 'naf'],
   ro: [...PURE, 'naf'],
   pki: [...PURE, 'naf'],
-  lab: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'pki', 'm2me'],
-  cli: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'pki', 'm2me', 'lab'],
+  lab: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'pki', 'm2me', 'owner'],
+  cli: [...PURE, 'hss', 'bsf', 'naf', 'sho', 'ro', 'pva', 'pki', 'm2me', 'owner', 'lab'],
 };
 /** Packages that only one folder may use. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {

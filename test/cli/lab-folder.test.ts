@@ -3,22 +3,31 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { systemClock } from '../../src/base/index.ts';
 import { openLabFolder } from '../../src/cli/lab-folder.ts';
+import { ownerJournalPath } from '../../src/lab/index.ts';
+import { openOwnerJournal, type Progress } from '../../src/owner/index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gba-folder-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const ended = (dir: string): void =>
-  writeFileSync(join(dir, 'owner.json'), JSON.stringify({ 'm2me-0001': { serial: '00', done: true } }));
+/** What a lab's owner leaves of one change. */
+async function journalled(dir: string, progress: Progress): Promise<void> {
+  const journal = await openOwnerJournal(ownerJournalPath(dir), systemClock);
+  await journal.note('m2me-0001', progress);
+  await journal.close();
+}
+
+const ended = (dir: string): Promise<void> => journalled(dir, { serial: '00', end: { state: 'done' } });
 
 test('a folder with files that no lab made is refused, now and the next time, and nothing in it is touched', async () => {
   const dir = join(root, 'home');
   mkdirSync(dir);
   writeFileSync(join(dir, 'thesis.txt'), 'years of work');
-  ended(dir);
+  await ended(dir);
   for (let i = 0; i < 2; i++) {
     await assert.rejects(openLabFolder(dir), { code: 'lab-folder-foreign' });
-    assert.deepEqual(readdirSync(dir).sort(), ['owner.json', 'thesis.txt']);
+    assert.deepEqual(readdirSync(dir).sort(), ['store', 'thesis.txt']);
   }
 });
 
@@ -32,8 +41,7 @@ test('a folder is one lab’s at a time; what an ended change left is cleared fo
   const dir = join(root, 'lab');
   const first = await openLabFolder(dir);
   assert.equal(first.afresh, false);
-  writeFileSync(join(dir, 'store'), 'state');
-  ended(dir);
+  await ended(dir);
   await assert.rejects(openLabFolder(dir), { code: 'lab-running' });
   assert.ok(existsSync(join(dir, 'store')));
   await first.release();
@@ -47,9 +55,9 @@ test('a folder is one lab’s at a time; what an ended change left is cleared fo
 test('an unfinished change is kept', async () => {
   const dir = join(root, 'unfinished');
   await (await openLabFolder(dir)).release();
-  writeFileSync(join(dir, 'owner.json'), JSON.stringify({ 'm2me-0001': { serial: '00' } }));
+  await journalled(dir, { serial: '00' });
   const again = await openLabFolder(dir);
   assert.equal(again.afresh, false);
-  assert.ok(existsSync(join(dir, 'owner.json')));
+  assert.ok(existsSync(ownerJournalPath(dir)));
   await again.release();
 });

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { codeOf, messageOf, systemClock, systemRandom } from '../../src/base/index.ts';
-import { missingSteps, openOwnerJournal, parseScenario, stepLine } from '../../src/lab/index.ts';
+import { missingSteps, parseScenario, stepLine } from '../../src/lab/index.ts';
 import { openLabPki } from '../../src/lab/pki.ts';
 import { planLab, writeConfigs } from '../../src/lab/plan.ts';
-import { allocatePorts } from '../../src/lab/ports.ts';
+import { allocatePorts, holdPorts } from '../../src/lab/ports.ts';
+import { fleetOf } from '../../src/lab/scenario.ts';
 import { readCertificate, verifyChain } from '../../src/x509/index.ts';
 import { EXAMPLE_SCENARIO } from '../support/lab.ts';
 
@@ -74,23 +75,34 @@ test('free ports stay the same after a restart: subscriptions hold addresses', a
   assert.deepEqual(await allocatePorts(0, 5, file, systemRandom), ports);
 });
 
-test("the owner's journal goes on where it stopped, and is for the owner's eyes only", () => {
-  const file = join(dir, 'owner.json');
-  const journal = openOwnerJournal(file);
-  assert.equal(journal.allDone(), false);
-  journal.note('m2me-0001', { serial: '00'.repeat(16) });
-  journal.note('m2me-0001', { orderId: 'order' });
-  assert.equal(statSync(file).mode & 0o777, 0o600);
-  const again = openOwnerJournal(file);
-  assert.deepEqual(again.of('m2me-0001'), { serial: '00'.repeat(16), orderId: 'order' });
-  assert.equal(again.allDone(), false);
-  again.note('m2me-0001', { done: true });
-  assert.equal(openOwnerJournal(file).allDone(), true);
-});
-
 test('the report misses no step that was not seen, and a line names step, parties and key id', () => {
   const event = (step: number) => ({ step, party: 'ro.test', what: 'x' });
   assert.deepEqual(missingSteps([1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 14].map(event)), [6, 13]);
   const line = stepLine({ ...event(12), to: 'm2me-0001', keyId: 'd54a840c' }, 41.6);
   for (const part of ['12', '42 ms', 'ro.test -> m2me-0001', 'key d54a840c']) assert.ok(line.includes(part), line);
+});
+
+test('a fleet is made alike each time: ids, subscriptions old and new, none twice, and other keys for another prefix', () => {
+  const of = (text: string) => fleetOf(parseScenario(text));
+  const fleet = of('fleet: { count: 300 }\n');
+  assert.deepEqual(fleet, of('fleet: { count: 300 }\n'));
+  assert.deepEqual([fleet.machines[0]?.id, fleet.machines[299]?.id], ['fleet-00001', 'fleet-00300']);
+  const all = [...fleet.machines.map(({ subscription }) => subscription), ...fleet.newSubscriptions];
+  for (const part of ['impi', 'k', 'op'] as const) assert.equal(new Set(all.map((one) => one[part])).size, 600, part);
+  const other = of('fleet: { count: 1, prefix: meter- }\n');
+  assert.equal(other.machines[0]?.id, 'meter-00001');
+  assert.notEqual(other.machines[0]?.subscription.k, fleet.machines[0]?.subscription.k);
+  for (const wrong of ['count: 0', 'count: 10001', 'count: 1.5', 'count: 1, prefix: "A"', 'count: 1, speed: 2']) {
+    assert.throws(() => parseScenario(`fleet: { ${wrong} }\n`), { code: 'scenario-invalid' });
+  }
+});
+
+test('a port that is held is nobody else’s until it is released; one that is taken is said at once', async () => {
+  const [port = 0] = await allocatePorts(0, 1, join(dir, 'held.json'), systemRandom);
+  const door = { address: '127.0.0.1', port };
+  const held = await holdPorts([door]);
+  await assert.rejects(holdPorts([door]), { code: 'listen-failed' });
+  await held.release(port);
+  const again = await holdPorts([door]);
+  await again.releaseAll();
 });

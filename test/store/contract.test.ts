@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createMemoryStore, openLmdbStore, openStore, type Store, storeConfigSchema } from '../../src/store/index.ts';
+import {
+  createMemoryStore,
+  openLmdbStore,
+  openStore,
+  type Store,
+  scopedStore,
+  storeConfigSchema,
+} from '../../src/store/index.ts';
 
 /** A clock that tests own. */
 const settable = (start: number) => {
@@ -16,6 +23,23 @@ const drivers: Record<string, (body: (store: Store, clock: { at: number }) => Pr
   async memory(body) {
     const clock = settable(1_000);
     await body(createMemoryStore(clock), clock);
+  },
+  async scoped(body) {
+    const clock = settable(1_000);
+    const store = createMemoryStore(clock);
+    // Neighbours with the same spaces and keys must never be seen or touched.
+    const near = ['m-', 'm-1', 'm-11', 'm-2']
+      .filter((scope) => scope !== 'm-1')
+      .map((scope) => scopedStore(store, scope));
+    for (const one of near) await one.commit(['k', 'a', 'b'].map((key) => ({ space: 's', key, put: 'near' })));
+    // The contract asks the owner of the store to sweep.
+    await body({ ...scopedStore(store, 'm-1'), sweep: () => store.sweep() }, clock);
+    for (const one of near) {
+      assert.deepEqual(
+        (await one.list('s')).map(({ value }) => value),
+        ['near', 'near', 'near'],
+      );
+    }
   },
   async lmdb(body) {
     const path = mkdtempSync(join(tmpdir(), 'gba-store-'));

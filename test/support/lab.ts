@@ -52,7 +52,7 @@ export async function withLab(
   try {
     await body({ lab, owner, events });
   } finally {
-    owner.close();
+    await owner.close();
     await lab.close();
     rmSync(dir, { recursive: true, force: true });
   }

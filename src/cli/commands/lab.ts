@@ -13,9 +13,11 @@ import {
   createLabClock,
   createOwner,
   type FaultPlan,
+  fleetFile,
   type Lab,
   type LabClock,
   missingSteps,
+  ownMachines,
   parseScenario,
   planFaults,
   runAttack,
@@ -190,13 +192,15 @@ async function changeAll(
   faults: FaultPlan,
   say: Say,
 ): Promise<boolean> {
+  const machines = ownMachines(lab.plan);
+  if (machines.length === 0) return true;
   const owner = await createOwner(lab);
-  const resumed = lab.plan.m2me.some(({ id }) => owner.journal.of(id).serial !== undefined);
+  const resumed = machines.some(({ id }) => owner.journal.of(id).serial !== undefined);
   if (resumed) say('an unfinished change goes on', { event: 'resumed' });
   try {
     const silent = faults.silent === undefined ? {} : { silent: faults.silent };
     const wish = { variant: token, bothPresent: variant === 'both-present', ...silent };
-    const results = await Promise.all(lab.plan.m2me.map(({ id }) => owner.change(id, timeout, wish)));
+    const results = await Promise.all(machines.map(({ id }) => owner.change(id, timeout, wish)));
     for (const result of results) {
       say((faults.isProperEnd(result) ? pc.green : pc.red)(summaryLine(result)), result);
     }
@@ -208,16 +212,22 @@ async function changeAll(
     if (!ended) say(`the next start goes on with it; to begin afresh, delete ${dir}`, { event: 'kept', dir });
     return missing.length === 0 && fine;
   } finally {
-    owner.close();
+    await owner.close();
   }
 }
 
+function fleetLine({ plan, options }: Lab): string {
+  const config = join(options.dir, 'config', 'owner.yaml');
+  return `  ${plan.fleet.length} machines wait for: gba change start --fleet ${fleetFile(options.dir)} --config ${config}`;
+}
+
 function showDoors(lab: Lab, say: Say): void {
-  const { bsf, page, m2me } = lab.plan;
+  const { bsf, page, fleet } = lab.plan;
   const doors = {
     ub: bsf.map((one) => ({ bsf: one.name, url: `http://127.0.0.1:${one.ub.port}/` })),
     page: { naf: page.fqdn, url: `http://127.0.0.1:${page.listen.port}/` },
-    machines: m2me.map((one) => ({ id: one.id, url: `http://127.0.0.1:${one.local.port}/` })),
+    machines: ownMachines(lab.plan).map((one) => ({ id: one.id, url: `http://127.0.0.1:${one.local.port}/` })),
+    ...(fleet.length > 0 && { fleet: { machines: fleet.length, file: fleetFile(lab.options.dir) } }),
   };
   say(
     [
@@ -226,6 +236,7 @@ function showDoors(lab: Lab, say: Say): void {
       ...doors.ub.map((one) => `  Ub of ${one.bsf}: ${one.url}`),
       `  page behind the NAF middleware (${doors.page.naf}): ${doors.page.url}`,
       ...doors.machines.map((one) => `  local interface of ${one.id}: ${one.url}`),
+      ...(doors.fleet === undefined ? [] : [fleetLine(lab)]),
     ].join('\n'),
     doors,
   );

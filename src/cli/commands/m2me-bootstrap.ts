@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { fromHex, toBase64 } from '../../base/index.ts';
 import { UA_HTTP_DIGEST, uaIdOfCipherSuite } from '../../gba/index.ts';
-import { createMachineClient } from '../../lab/index.ts';
+import { createMachineClient } from '../../owner/index.ts';
 import { parseHex } from '../options.ts';
 
 interface BootstrapOptions {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { GbaError, systemClock } from '../../base/index.ts';
 import { loadTls, readTextFile } from '../../http/index.ts';
-import { createMachineClient, createOperatorClient, signInstruction, tokenOfText } from '../../lab/index.ts';
+import { createMachineClient, createOperatorClient, signInstruction, tokenOfText } from '../../owner/index.ts';
 import { loadSigner } from '../../x509/index.ts';
 import { parseWholeNumber } from '../options.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { opcFromOp } from '../../aka/index.ts';
-import { codeOf, fromHex, GbaError, SecretKey, toHex } from '../../base/index.ts';
+import { fromHex, GbaError, SecretKey, toHex } from '../../base/index.ts';
 import { UA_TOKEN } from '../../gba/index.ts';
 import { createClient, type HttpClient, loadTls, readTextFile } from '../../http/index.ts';
 import { type Mcim, makePackage, packageDigest } from '../../mcim/index.ts';
@@ -23,7 +23,6 @@ import {
   type MachineClient,
   type MachineStatus,
   type OperatorClient,
-  PASSING,
   signInstruction,
 } from '../owner-client.ts';
 
@@ -121,7 +120,7 @@ export async function openArena(lab: Lab, mark: () => Promise<void>): Promise<Ar
       try {
         return await work();
       } catch (error) {
-        const passing = PASSING.includes(codeOf(error));
+        const passing = error instanceof GbaError && error.retryable;
         if (!passing || clock.now() > until) throw error;
         await delay(LOOK_MS);
       }

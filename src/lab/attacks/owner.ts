@@ -163,6 +163,6 @@ export async function changed(arena: Arena, wish: ChangeWish = {}): Promise<Buff
     await owner.change(arena.m2meId, CHANGE_MS, wish);
     return Buffer.from(owner.journal.of(arena.m2meId).token ?? '', 'base64');
   } finally {
-    owner.close();
+    await owner.close();
   }
 }

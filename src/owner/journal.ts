@@ -1,0 +1,69 @@
+import { type Clock, GbaError } from '../base/index.ts';
+import { openLmdbStore, type Store } from '../store/index.ts';
+import { isSettled, type Progress, progressSchema } from './progress.ts';
+
+const SPACE = 'owner-change';
+
+/**
+ * How far the owner has come with each machine: one durable record each, so that a step of one of many machines writes that
+ * record and no other. Whoever is killed goes on from there.
+ */
+export interface OwnerJournal {
+  of(m2meId: string): Progress;
+  /** Changes members of a record; durable when it resolves. Throws `journal-busy` when another process wrote it first. */
+  note(m2meId: string, change: Progress): Promise<void>;
+  /** The next change of this machine begins with nothing. */
+  forget(m2meId: string): Promise<void>;
+  ids(): string[];
+  /** Some change was begun and none is unfinished. */
+  allDone(): boolean;
+  close(): Promise<void>;
+}
+
+/** In a folder of its own: it holds tokens, which are secrets. */
+export async function openOwnerJournal(path: string, clock: Clock): Promise<OwnerJournal> {
+  const store = openLmdbStore(path, clock);
+  try {
+    return await createJournal(store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function createJournal(store: Store): Promise<OwnerJournal> {
+  const known = new Map<string, { progress: Progress; version: number }>();
+  for (const { key, value, version } of await store.list(SPACE)) {
+    const read = progressSchema.safeParse(value);
+    if (!read.success) throw new GbaError('journal-invalid', `the record of ${key} is none of this release`);
+    known.set(key, { progress: read.data, version });
+  }
+  /** Writes of one machine one after the other: the version that the next one expects is that of the last. */
+  const tails = new Map<string, Promise<unknown>>();
+
+  async function write(m2meId: string, next: (progress: Progress) => Progress): Promise<void> {
+    const { progress, version } = known.get(m2meId) ?? { progress: {}, version: 0 };
+    const put = next(progress);
+    if (!(await store.commit([{ space: SPACE, key: m2meId, expect: version, put }]))) {
+      throw new GbaError('journal-busy', `another process works on ${m2meId}`);
+    }
+    known.set(m2meId, { progress: put, version: version + 1 });
+  }
+
+  function inTurn(m2meId: string, work: () => Promise<void>): Promise<void> {
+    const done = (tails.get(m2meId) ?? Promise.resolve()).then(work);
+    const tail = done.catch(() => undefined);
+    tails.set(m2meId, tail);
+    void tail.then(() => tails.get(m2meId) === tail && tails.delete(m2meId));
+    return done;
+  }
+
+  return {
+    of: (m2meId) => known.get(m2meId)?.progress ?? {},
+    note: (m2meId, change) => inTurn(m2meId, () => write(m2meId, (progress) => ({ ...progress, ...change }))),
+    forget: (m2meId) => inTurn(m2meId, () => write(m2meId, () => ({}))),
+    ids: () => [...known.keys()],
+    allDone: () => known.size > 0 && [...known.values()].every(({ progress }) => isSettled(progress)),
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, GbaError, type Random } from '../base/index.ts';
+import { backoffMs } from '../flow/index.ts';
+
+/** How long and how often one step is tried, milliseconds. */
+export interface Pace {
+  /** First wait of a repeat, and of a look. */
+  firstMs: number;
+  /** Longest one. */
+  longestMs: number;
+}
+
+export interface Patience {
+  /** Measures durations: need not be the clock of the parties. */
+  wallClock: Clock;
+  random: Random;
+  pace: Pace;
+  signal?: AbortSignal | undefined;
+}
+
+/** Throws `interrupted` when told to stop. */
+export async function rest({ signal }: Patience, ms: number): Promise<void> {
+  if (signal?.aborted === true) throw interrupted();
+  try {
+    await delay(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (cause) {
+    throw interrupted(cause);
+  }
+}
+
+const interrupted = (cause?: unknown): GbaError =>
+  new GbaError('interrupted', 'told to stop', { cause, retryable: true });
+
+/** Repeats what only time can mend (retryable errors), with jitter, ever more seldom; the last error when time is over. */
+export async function patiently<T>(patience: Patience, until: number, work: () => Promise<T>): Promise<T> {
+  const { wallClock, random, pace, signal } = patience;
+  for (let attempt = 1; ; attempt++) {
+    if (signal?.aborted === true) throw interrupted();
+    try {
+      return await work();
+    } catch (error) {
+      const passing = error instanceof GbaError && error.retryable && error.code !== 'interrupted';
+      if (!passing || wallClock.now() > until) throw error;
+    }
+    await rest(patience, backoffMs(attempt, random, pace.firstMs, pace.longestMs));
+  }
+}
