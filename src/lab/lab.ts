@@ -11,7 +11,7 @@ import { startSho } from '../sho/index.ts';
 import { openStore, type Store, type StoreConfig } from '../store/index.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
-import { type LabPlan, planLab, writeConfigs } from './plan.ts';
+import { type LabDriver, type LabPlan, planLab, writeConfigs } from './plan.ts';
 import { preloadMachines } from './preload.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -21,7 +21,8 @@ export interface LabOptions {
   clock: Clock;
   random: Random;
   log: Log;
-  driver?: 'lmdb' | 'memory';
+  /** Where every party keeps its records: in its folder of the lab, in memory, or where this says for its name. */
+  driver?: LabDriver;
   /** Measures patience and durations, when `clock` may jump. */
   wallClock?: Clock;
   carrier?: Carrier;
@@ -57,7 +58,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const machines = new Map<string, RunningM2me>();
 
   const depsOf = async (name: string, config: StoreConfig): Promise<FunctionDeps> => {
-    const store = await openStore(config, clock);
+    const store = await openStore(config, clock, log);
     stores.set(name, store);
     return { clock, random, log, store, ...(onStep && { onStep }), ...(wrap && { wrap }) };
   };

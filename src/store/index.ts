@@ -2,3 +2,4 @@ export * from './contract.ts';
 export * from './lmdb.ts';
 export * from './memory.ts';
 export * from './open.ts';
+export * from './postgres/index.ts';
