@@ -20,7 +20,7 @@ function findPrograms(): string | undefined {
 
 const programs = findPrograms();
 /** For `test`: `{ skip }` with the reason on a machine without PostgreSQL. */
-export const postgresOrSkip = programs === undefined ? { skip: 'PostgreSQL is not installed' } : {};
+export const postgresOrSkip: { skip?: string } = programs === undefined ? { skip: 'PostgreSQL is not installed' } : {};
 
 export interface PostgresServer {
   port: number;
