@@ -1,6 +1,7 @@
 import { type Clock, fromHex, GbaError, type Log, type Sealer } from '../base/index.ts';
 import { parseBtid } from '../gba/index.ts';
 import {
+  authorizationsOf,
   bootstrappingInfoRequestSchema,
   createRouter,
   formatUtc,
@@ -80,7 +81,7 @@ async function keyFor({ nafs }: Pick<BsfConfig, 'nafs'>, deps: SbiDeps, context:
   const { peer } = context;
   if (peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
   const configured = nafs.filter(({ client }) => peer.names.includes(client)).flatMap((naf) => naf.instanceId ?? []);
-  deps.bearer?.check(context.req.headers.authorization, [...peer.names, ...peer.instanceIds, ...configured]);
+  deps.bearer?.check(authorizationsOf(context.req), [...peer.names, ...peer.instanceIds, ...configured]);
   const { btId, nafId, gbaUAware, gsIds } = context.json(bootstrappingInfoRequestSchema);
   const policy = findNafPolicy(nafs, peer.names, nafId.nafFqdn);
   const entry = isBtid(btId) ? await deps.store.get<ContextRecord>(CONTEXTS, btId) : undefined;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import {
   type Clock,
+  checkRandom,
   codeOf,
   GbaError,
   type Log,
@@ -98,6 +99,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   }
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
+  checkRandom(random);
   const log = options.log ?? silentLog;
   const algorithm = options.algorithm ?? 'MD5';
   const realm = `3GPP-bootstrapping@${fqdn}`;
@@ -109,7 +111,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   const nonces = createNonceMaker(options.nonceKey ?? SecretKey.adopt(random.bytes(32)), fqdn, random);
   const counts =
     options.store === undefined
-      ? createMemoryCounts(NONCE_LIMIT, clock.now())
+      ? createMemoryCounts(NONCE_LIMIT, nonces.series)
       : createStoreCounts(options.store, nonceLifetimeMs);
   const verifier = createVerifier({ algorithm, nonceLifetimeMs }, { nonces, counts, clock, random });
   const sessions = createSessions({ fqdn, realm, algorithm, gsIds: options.gsIds, limit: SESSION_LIMIT }, zn, clock);
