@@ -2,6 +2,7 @@
 // choose: npm run bench -- vectors ub
 import { benchChanges } from './changes.ts';
 import { barePeak, benchMemory } from './memory.ts';
+import { benchStores } from './stores.ts';
 import { benchUa, benchUb } from './ub-ua.ts';
 import { benchVectors } from './vectors.ts';
 
@@ -10,6 +11,7 @@ const BENCHES = [
   { key: 'ub', bench: benchUb, aim: 'ratio 0.60' },
   { key: 'ua', bench: benchUa, aim: 'ratio 0.60' },
   { key: 'changes', bench: benchChanges, aim: '30/s' },
+  { key: 'stores', bench: benchStores, aim: '' },
 ] as const;
 
 const line = (name: string, figure: string, ratio: string, aim: string, reference: string): void => {
@@ -28,8 +30,9 @@ const bare = barePeak();
 line('what', 'figure', 'ratio', 'aim', 'to what');
 for (const { key, bench, aim } of BENCHES) {
   if (selected.length > 0 && !selected.includes(key)) continue;
-  const { name, perSecond, ratio, reference } = await bench();
-  line(name, `${perSecond.toFixed(perSecond < 100 ? 1 : 0)}/s`, ratio.toFixed(2), aim, reference);
+  for (const { name, perSecond, ratio, reference } of [await bench()].flat()) {
+    line(name, `${perSecond.toFixed(perSecond < 100 ? 1 : 0)}/s`, ratio.toFixed(2), aim, reference);
+  }
 }
 const { name, mebibytes, ratio, reference } = benchMemory(bare);
 line(name, `${mebibytes.toFixed(0)} MiB`, ratio.toFixed(2), '', reference);

@@ -20,15 +20,13 @@ export interface RunningBsf {
   close(): Promise<void>;
 }
 
-const SWEEP_MS = 60_000;
-
 /** A BSF (Bootstrapping Server Function, TS 33.220) with its Ub and SBI servers. */
 export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<RunningBsf> {
   const { clock, random, log } = deps;
   const tls = loadTls(config.tls);
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
   const bearer = config.oauth === undefined ? undefined : createBearerCheck(config.oauth, clock);
-  const store = deps.store ?? (await openStore(config.store, clock));
+  const store = deps.store ?? (await openStore(config.store, clock, log));
   const avSource = deps.avSource ?? createHssClient(config.hss, tls);
   const service = createBootstrapService(
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },
@@ -40,11 +38,7 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
     opened.push(server);
     return server.port;
   };
-  const sweeper = setInterval(() => {
-    store.sweep().catch((error: unknown) => log.error('sweep-failed', { message: String(error) }));
-  }, SWEEP_MS).unref();
   const close = async () => {
-    clearInterval(sweeper);
     await Promise.all(opened.map((server) => server.close()));
     if (deps.avSource === undefined) avSource.close?.();
     if (deps.store === undefined) await store.close();

@@ -14,7 +14,7 @@ export interface RunningHss {
 
 /** Opens the store, imports subscribers into a new one, serves SBI and administration over mutual TLS. */
 export async function startHss(config: HssConfig, deps: FunctionDeps): Promise<RunningHss> {
-  const store = deps.store ?? (await openStore(config.store, deps.clock));
+  const store = deps.store ?? (await openStore(config.store, deps.clock, deps.log));
   const closeStore = async (): Promise<void> => {
     if (deps.store === undefined) await store.close();
   };

@@ -11,7 +11,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'key-erased': 500,
   'sqn-exhausted': 500,
   'body-consumed': 500,
-  'store-unavailable': 500,
+  'store-unavailable': 503,
   'not-found': 404,
   'method-not-allowed': 405,
   'media-type-unsupported': 415,

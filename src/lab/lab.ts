@@ -12,7 +12,7 @@ import { openStore, type Store, type StoreConfig } from '../store/index.ts';
 import { startMachines } from './machines.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
-import { type LabPlan, planLab, writeConfigs } from './plan.ts';
+import { type LabDriver, type LabPlan, planLab, writeConfigs } from './plan.ts';
 import { holdPorts } from './ports.ts';
 import { preloadMachines } from './preload.ts';
 import type { Scenario } from './scenario.ts';
@@ -23,7 +23,8 @@ export interface LabOptions {
   clock: Clock;
   random: Random;
   log: Log;
-  driver?: 'lmdb' | 'memory';
+  /** Where every party keeps its records: in its folder of the lab, in memory, or where this says for its name. */
+  driver?: LabDriver;
   /** A clock of its own for a party, by name: clocks drift. */
   clockOf?: (name: string) => Clock;
   /** Measures patience and durations, when `clock` may jump. */
@@ -63,7 +64,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
   const depsOf = async (name: string, config: StoreConfig): Promise<FunctionDeps> => {
     const own = options.clockOf?.(name) ?? clock;
-    const store = await openStore(config, own);
+    const store = await openStore(config, own, log);
     stores.set(name, store);
     return { clock: own, random, log, store, ...(onStep && { onStep }), ...(wrap && { wrap }) };
   };

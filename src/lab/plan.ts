@@ -11,6 +11,7 @@ import { type PkiConfig, pkiConfigSchema } from '../pki/index.ts';
 import { type PvaConfig, pvaConfigSchema } from '../pva/index.ts';
 import { type RoConfig, roConfigSchema } from '../ro/index.ts';
 import { type ShoConfig, shoConfigSchema } from '../sho/index.ts';
+import type { StoreConfig } from '../store/index.ts';
 import { readCertificate } from '../x509/index.ts';
 import { bsfOf, hssOf, MEASUREMENTS, NAMES, portalOf } from './names.ts';
 import { type PageConfig, pageConfigSchema } from './page.ts';
@@ -34,6 +35,8 @@ export interface LabPlan {
   fleet: string[];
 }
 
+export type LabDriver = 'lmdb' | 'memory' | ((party: string) => StoreConfig);
+
 const AMF = '0000';
 /** One store for all machines of a fleet. */
 export const MACHINES = 'machines';
@@ -44,7 +47,7 @@ export async function planLab(
   dir: string,
   scenario: Scenario,
   pki: LabPki,
-  { driver, random, enrol }: { driver: 'lmdb' | 'memory'; random: Random; enrol: boolean },
+  { driver, random, enrol }: { driver: LabDriver; random: Random; enrol: boolean },
 ): Promise<LabPlan> {
   const shos = [NAMES.oldSho, NAMES.newSho];
   const fleet = fleetOf(scenario);
@@ -57,7 +60,10 @@ export async function planLab(
   // The last one, so that the others are where they always were.
   const portalAt = { address: '127.0.0.1', port: ports.pop() ?? 0 };
   const peer = (at: { port: number }, serverName: string) => ({ url: `https://127.0.0.1:${at.port}`, serverName });
-  const store = (name: string) => (driver === 'memory' ? { driver } : { driver, path: join(dir, 'store', name) });
+  const store = (name: string): StoreConfig => {
+    if (typeof driver === 'function') return driver(name);
+    return driver === 'memory' ? { driver } : { driver, path: join(dir, 'store', name) };
+  };
   mkdirSync(join(dir, 'data'), { recursive: true, mode: 0o700 });
   const dataFile = (name: string, value: unknown): string => {
     const path = join(dir, 'data', name);

@@ -31,7 +31,7 @@ export interface RunningM2me {
 export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carrier?: Carrier }): Promise<RunningM2me> {
   const { clock, random } = deps;
   const log = deps.log.child({ m2me: config.id });
-  const store = deps.store ?? (await openStore(config.store, clock));
+  const store = deps.store ?? (await openStore(config.store, clock, log));
   const decryption = loadSigner(pemOf(config.tre));
   const tre = await openTre({
     directory: config.treDir,

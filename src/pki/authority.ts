@@ -21,7 +21,7 @@ export async function openAuthority(config: PkiConfig, deps: FunctionDeps): Prom
   const signer = loadSigner(pem);
   const certificate = readCertificate(signer.certificate);
   checkAuthority(certificate);
-  const store = deps.store ?? (await openStore(config.store, clock));
+  const store = deps.store ?? (await openStore(config.store, clock, log));
   const backdateMs = config.backdateSeconds * 1000;
   const common = { store, clock, random, log, signer, authority: certificate.spkiSha256, backdateMs };
   return {

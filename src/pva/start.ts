@@ -15,7 +15,7 @@ export interface RunningPva {
 export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<RunningPva> {
   const log = deps.log.child({ fn: config.id });
   const tls = loadTls(config.tls);
-  const store = deps.store ?? (await openStore(config.store, deps.clock));
+  const store = deps.store ?? (await openStore(config.store, deps.clock, log));
   const clients = new Map(config.shos.map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
   const outbox = createOutbox({ ...deps, store, log, deliver: deliverOver((to) => clients.get(to), log) });
   const validations = createValidations({

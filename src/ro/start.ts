@@ -18,7 +18,7 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const log = deps.log.child({ fn: config.id });
   const { clock, random, onStep } = deps;
   const tls = loadTls(config.tls);
-  const store = deps.store ?? (await openStore(config.store, clock));
+  const store = deps.store ?? (await openStore(config.store, clock, log));
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
   const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls }) : undefined;
   const zn = deps.zn ?? ownZn;

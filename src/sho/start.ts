@@ -38,7 +38,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const log = deps.log.child({ fn: config.id });
   const { clock, random, onStep } = deps;
   const tls = loadTls(config.tls);
-  const store = deps.store ?? (await openStore(config.store, clock));
+  const store = deps.store ?? (await openStore(config.store, clock, log));
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
   const hss = createClient({ ...config.hss, tls });
   const bsf = createClient({ ...config.bsf.admin, tls });

@@ -1,4 +1,7 @@
-/** A record as read: `version` counts its writes since it was created, `expiresAt` is milliseconds since 1970. */
+/**
+ * A record as read. `version` changes with every write and is never used again for its key, not even after the record was
+ * deleted or has expired: who still knows an old version knows nothing. `expiresAt` is milliseconds since 1970.
+ */
 export interface Entry<T = unknown> {
   key: string;
   value: T;
@@ -6,7 +9,7 @@ export interface Entry<T = unknown> {
   expiresAt?: number;
 }
 
-/** One write of a commit. */
+/** One write of a commit. Of several to one key the last counts; what they expect is looked at before any of them. */
 export interface Op {
   space: string;
   key: string;
@@ -28,13 +31,19 @@ export interface ListOptions {
 /**
  * The one storage contract: named spaces of records with versions and expiry. Everything that must happen together is one
  * `commit`: all operations or none, durable when the promise resolves. An expired record is absent, by the injected clock.
+ *
+ * A store that cannot be reached rejects with `store-unavailable`. After a `commit` has ended so, it may have happened or
+ * not: read again before deciding.
  */
 export interface Store {
   get<T>(space: string, key: string): Promise<Entry<T> | undefined>;
   list<T>(space: string, options?: ListOptions): Promise<Entry<T>[]>;
   /** False when an `expect` does not hold; nothing is written then. */
   commit(ops: readonly Op[]): Promise<boolean>;
-  /** Removes what has expired; returns how many records. */
-  sweep(): Promise<number>;
+  /**
+   * A bounded piece of the work of removing what has expired: looks at, or removes, about `limit` records. Call after call
+   * it gets round to all of them. Returns how many it removed.
+   */
+  sweep(limit?: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -2,10 +2,18 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
 import { type Clock, GbaError } from '../base/index.ts';
 import type { Entry, ListOptions, Op, Store } from './contract.ts';
-import { applyOp, compareKeys, expectationsHold, isKey, isLive, prepareOps, type Stored, toEntry } from './record.ts';
-
-/** One ordered database; a record's key is [space, key]. */
-type Key = [string, string];
+import { FORMAT_KEY, type LmdbKey, migrateLmdb } from './lmdb-format.ts';
+import {
+  compareKeys,
+  expectationsHold,
+  foldOps,
+  isKey,
+  isLive,
+  type Stored,
+  SWEEP_LIMIT,
+  toEntry,
+  toStored,
+} from './record.ts';
 
 /**
  * A transaction ends when it is on the disk, so that nobody, in another process either, reads what a power cut could take
@@ -16,13 +24,9 @@ const DURABLE = { overlappingSync: false, eventTurnBatching: false } as const;
 
 /** The default store: an LMDB environment in a folder. Several processes of one machine may share it. */
 export function openLmdbStore(path: string, clock: Clock): Store {
-  let db: Database<Stored, Key>;
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    db = open<Stored, Key>({ path, noSubdir: false, encoding: 'msgpack', noMemInit: false, ...DURABLE });
-  } catch (cause) {
-    throw new GbaError('store-unavailable', `cannot open the store in ${path}`, { cause });
-  }
+  const db = openDatabase(path);
+  let cursor: LmdbKey | undefined;
+  let closing: Promise<void> | undefined;
   const live = (space: string, key: string, now: number): Stored | undefined => {
     const stored = db.get([space, key]);
     return isLive(stored, now) ? stored : undefined;
@@ -36,6 +40,12 @@ export function openLmdbStore(path: string, clock: Clock): Store {
       throw new GbaError('store-unavailable', 'the store cannot be written', { cause, retryable: true });
     }
   };
+  /** Every record once, from `cursor` on and round to it. */
+  function* everything(): Generator<{ key: LmdbKey; value: Stored }> {
+    const from = cursor;
+    yield* db.getRange(from === undefined ? {} : { start: from });
+    if (from !== undefined) yield* db.getRange({ end: from });
+  }
 
   return {
     async get<T>(space: string, key: string): Promise<Entry<T> | undefined> {
@@ -60,28 +70,41 @@ export function openLmdbStore(path: string, clock: Clock): Store {
     async commit(ops: readonly Op[]) {
       const now = clock.now();
       // Encoded first: an exception inside would leave the writes before it in the transaction.
-      const writes = prepareOps(ops);
+      const changes = foldOps(ops);
+      if (changes === undefined) return false;
       return await transact(() => {
-        if (!expectationsHold(writes, (op) => live(op.space, op.key, now)?.version ?? 0)) return false;
-        for (const op of writes) {
-          const next = applyOp(op, live(op.space, op.key, now));
-          if (next === undefined) db.remove([op.space, op.key]);
-          else db.put([op.space, op.key], next);
+        if (!expectationsHold(changes, ({ space, key }) => live(space, key, now)?.version ?? 0)) return false;
+        const format = db.get(FORMAT_KEY);
+        if (format === undefined) throw new GbaError('store-unavailable', 'the store has lost its format record');
+        let { version } = format;
+        for (const { space, key, json, expiresAt, ...change } of changes) {
+          if (change.delete === true) db.remove([space, key]);
+          else if (json !== undefined) db.put([space, key], toStored(json, ++version, expiresAt));
         }
+        if (version !== format.version) db.put(FORMAT_KEY, { ...format, version });
         return true;
       });
     },
-    async sweep() {
+    async sweep(limit = SWEEP_LIMIT) {
       const now = clock.now();
-      const dead: Key[] = [];
-      for (const { key, value } of db.getRange({})) {
+      const dead: LmdbKey[] = [];
+      let seen = 0;
+      let next: LmdbKey | undefined;
+      for (const { key, value } of everything()) {
+        if (seen++ === limit) {
+          next = key;
+          break;
+        }
         if (!isLive(value, now)) dead.push(key);
       }
+      cursor = next;
+      if (dead.length === 0) return 0;
       return await transact(() => {
         let removed = 0;
         for (const key of dead) {
-          // It may have been written again since the scan.
-          if (!isLive(db.get(key), now)) {
+          const stored = db.get(key);
+          // It may have been written again, or swept by another process, since the scan.
+          if (stored !== undefined && !isLive(stored, now)) {
             db.remove(key);
             removed++;
           }
@@ -89,6 +112,22 @@ export function openLmdbStore(path: string, clock: Clock): Store {
         return removed;
       });
     },
-    close: () => db.close(),
+    close() {
+      closing ??= db.close();
+      return closing;
+    },
   };
+}
+
+function openDatabase(path: string): Database<Stored, LmdbKey> {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const options = { path, noSubdir: false, encoding: 'msgpack', noMemInit: false, ...DURABLE } as const;
+    const db = open<Stored, LmdbKey>(options);
+    migrateLmdb(db);
+    return db;
+  } catch (cause) {
+    if (cause instanceof GbaError) throw cause;
+    throw new GbaError('store-unavailable', `cannot open the store in ${path}`, { cause });
+  }
 }

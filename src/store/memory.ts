@@ -1,10 +1,22 @@
 import type { Clock } from '../base/index.ts';
 import type { Entry, ListOptions, Op, Store } from './contract.ts';
-import { applyOp, compareKeys, expectationsHold, isLive, prepareOps, type Stored, toEntry } from './record.ts';
+import {
+  compareKeys,
+  expectationsHold,
+  foldOps,
+  isKey,
+  isLive,
+  type Stored,
+  SWEEP_LIMIT,
+  toEntry,
+  toStored,
+} from './record.ts';
 
 /** Everything in this process's memory: for tests and short-lived labs. Nothing survives the process. */
 export function createMemoryStore(clock: Clock): Store {
   const spaces = new Map<string, Map<string, Stored>>();
+  let lastVersion = 0;
+  let round: Iterator<[Map<string, Stored>, string, Stored]> | undefined;
   const spaceOf = (name: string): Map<string, Stored> => {
     const known = spaces.get(name) ?? new Map<string, Stored>();
     spaces.set(name, known);
@@ -14,6 +26,12 @@ export function createMemoryStore(clock: Clock): Store {
     const stored = spaces.get(space)?.get(key);
     return isLive(stored, now) ? stored : undefined;
   };
+  /** Goes on where it stopped, whatever was written meanwhile. */
+  function* everything(): Generator<[Map<string, Stored>, string, Stored]> {
+    for (const space of spaces.values()) {
+      for (const [key, stored] of space) yield [space, key, stored];
+    }
+  }
 
   return {
     async get<T>(space: string, key: string): Promise<Entry<T> | undefined> {
@@ -23,6 +41,8 @@ export function createMemoryStore(clock: Clock): Store {
     async list<T>(space: string, { prefix = '', after, limit = Number.POSITIVE_INFINITY }: ListOptions = {}) {
       const now = clock.now();
       const found: Entry<T>[] = [];
+      // Half a surrogate pair begins many a JavaScript string, but no key.
+      if (prefix !== '' && !isKey(prefix)) return found;
       for (const key of [...(spaces.get(space)?.keys() ?? [])].sort(compareKeys)) {
         if (found.length >= limit) break;
         if (!key.startsWith(prefix) || (after !== undefined && compareKeys(key, after) <= 0)) continue;
@@ -33,22 +53,31 @@ export function createMemoryStore(clock: Clock): Store {
     },
     async commit(ops: readonly Op[]) {
       const now = clock.now();
-      const writes = prepareOps(ops);
-      if (!expectationsHold(writes, (op) => live(op.space, op.key, now)?.version ?? 0)) return false;
-      for (const op of writes) {
-        const next = applyOp(op, live(op.space, op.key, now));
-        if (next === undefined) spaceOf(op.space).delete(op.key);
-        else spaceOf(op.space).set(op.key, next);
+      const changes = foldOps(ops);
+      if (changes === undefined) return false;
+      if (!expectationsHold(changes, ({ space, key }) => live(space, key, now)?.version ?? 0)) return false;
+      for (const { space, key, json, expiresAt, ...change } of changes) {
+        if (change.delete === true) spaces.get(space)?.delete(key);
+        else if (json !== undefined) spaceOf(space).set(key, toStored(json, ++lastVersion, expiresAt));
       }
       return true;
     },
-    async sweep() {
+    async sweep(limit = SWEEP_LIMIT) {
       const now = clock.now();
       let removed = 0;
-      for (const space of spaces.values()) {
-        for (const [key, stored] of space) {
-          if (!isLive(stored, now) && space.delete(key)) removed++;
+      // A round that ends begins anew once, so that few records are looked at in one call wherever the last one stopped.
+      let begun = 0;
+      for (let seen = 0; seen < limit; ) {
+        if (round === undefined && begun++ > 0) break;
+        round ??= everything();
+        const next = round.next();
+        if (next.done === true) {
+          round = undefined;
+          continue;
         }
+        seen++;
+        const [space, key, stored] = next.value;
+        if (!isLive(stored, now) && space.delete(key)) removed++;
       }
       return removed;
     },

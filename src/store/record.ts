@@ -8,10 +8,18 @@ export interface Stored {
   expiresAt?: number;
 }
 
-/** A write that has been checked and encoded: nothing can fail any more between the first and the last of a commit. */
-export interface PreparedOp extends Pick<Op, 'space' | 'key' | 'expect' | 'expiresAt' | 'delete'> {
+/** What a commit does to one key: puts `json`, deletes, or neither (a condition). */
+export interface Change {
+  space: string;
+  key: string;
+  expect?: number;
   json?: string;
+  expiresAt?: number;
+  delete?: true;
 }
+
+/** About how many records one call of `sweep` deals with. */
+export const SWEEP_LIMIT = 1_000;
 
 const KEY_LIMIT = 512;
 
@@ -25,15 +33,41 @@ export function toEntry<T>(key: string, stored: Stored): Entry<T> {
     : { key, value, version: stored.version, expiresAt: stored.expiresAt };
 }
 
-/** All writes of a commit, or a refusal before any of them: `store-name-invalid`, `store-value-invalid`. */
-export function prepareOps(ops: readonly Op[]): PreparedOp[] {
-  return ops.map(({ put, ...op }) => {
-    assertNames(op.space, op.key);
-    if (op.expiresAt !== undefined && !Number.isFinite(op.expiresAt)) {
-      throw new GbaError('store-value-invalid', `the expiry of a record in '${op.space}' is not a time`);
-    }
-    return put === undefined ? op : { ...op, json: encodeValue(op.space, put) };
-  });
+/**
+ * A commit as one change a key, in the order of spaces and keys (which every commit then locks in), checked and encoded:
+ * nothing can fail any more between the first and the last. Undefined when it expects what no record can have.
+ * Throws `store-name-invalid`, `store-value-invalid`.
+ */
+export function foldOps(ops: readonly Op[]): Change[] | undefined {
+  const changes = new Map<string, Change>();
+  let possible = true;
+  for (const op of ops) {
+    const change = encode(op);
+    const id = `${op.space} ${op.key}`;
+    const earlier = changes.get(id);
+    const expect = change.expect ?? earlier?.expect;
+    possible &&= isVersion(expect) && (earlier?.expect === undefined || earlier.expect === expect);
+    const last = change.json === undefined && change.delete === undefined ? { ...earlier, ...change } : change;
+    changes.set(id, expect === undefined ? last : { ...last, expect });
+  }
+  if (!possible) return undefined;
+  const all = [...changes.values()];
+  return all.sort((a, b) => compareKeys(a.space, b.space) || compareKeys(a.key, b.key));
+}
+
+const isVersion = (expect: number | undefined): boolean =>
+  expect === undefined || (Number.isSafeInteger(expect) && expect >= 0);
+
+function encode({ space, key, expect, put, expiresAt, delete: remove }: Op): Change {
+  assertNames(space, key);
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
+    throw new GbaError('store-value-invalid', `the expiry of a record in '${space}' is not a time`);
+  }
+  const json = put === undefined ? undefined : encodeValue(space, put);
+  const change: Change = expect === undefined ? { space, key } : { space, key, expect };
+  if (remove === true) return { ...change, delete: true };
+  if (json === undefined) return change;
+  return expiresAt === undefined ? { ...change, json } : { ...change, json, expiresAt };
 }
 
 function encodeValue(space: string, value: unknown): string {
@@ -48,16 +82,12 @@ function encodeValue(space: string, value: unknown): string {
 }
 
 /** True when every `expect` holds for what is there now. */
-export function expectationsHold(ops: readonly PreparedOp[], versionOf: (op: PreparedOp) => number): boolean {
-  return ops.every((op) => op.expect === undefined || versionOf(op) === op.expect);
+export function expectationsHold(changes: readonly Change[], versionOf: (change: Change) => number): boolean {
+  return changes.every((change) => change.expect === undefined || versionOf(change) === change.expect);
 }
 
-/** The record that `op` leaves behind over a live `current`, or undefined when it deletes. */
-export function applyOp(op: PreparedOp, current: Stored | undefined): Stored | undefined {
-  if (op.delete === true) return undefined;
-  if (op.json === undefined) return current;
-  const base = { json: op.json, version: (current?.version ?? 0) + 1 };
-  return op.expiresAt === undefined ? base : { ...base, expiresAt: op.expiresAt };
+export function toStored(json: string, version: number, expiresAt: number | undefined): Stored {
+  return expiresAt === undefined ? { json, version } : { json, version, expiresAt };
 }
 
 /** 1 to 512 octets of UTF-8 without control characters. A text that is no key names no record. */
@@ -66,10 +96,11 @@ export function isKey(key: string): boolean {
   return key.length > 0 && Buffer.byteLength(key) <= KEY_LIMIT && !/[\u0000-\u001f]|\p{Surrogate}/u.test(key);
 }
 
+export const isSpace = (space: string): boolean => /^[a-z][a-z0-9-]{0,40}$/.test(space);
+
 /** Names that no driver can misread: a space is a word. */
 function assertNames(space: string, key: string): void {
-  if (!/^[a-z][a-z0-9-]{0,40}$/.test(space))
-    throw new GbaError('store-name-invalid', `store space '${space}' is not a word`);
+  if (!isSpace(space)) throw new GbaError('store-name-invalid', `store space '${space}' is not a word`);
   if (!isKey(key)) {
     throw new GbaError('store-name-invalid', `store key in '${space}' is empty, too long or has control characters`);
   }

@@ -37,6 +37,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   asn1js: ['x509'],
   '@peculiar/webcrypto': ['x509'],
   lmdb: ['store'],
+  pg: ['store'],
   commander: ['cli'],
 };
 

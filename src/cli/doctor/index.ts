@@ -33,6 +33,7 @@ const ADVICE = {
   certificate: 'Renew it, or point to the right files',
   port: 'Stop what uses it (this function, if it runs), or change the configuration',
   folder: 'Check the folder and its rights',
+  database: 'Check the server, its log, and what the store section of docs/operations.md asks for',
   file: 'Check the path and its rights',
 } as const;
 
@@ -75,7 +76,10 @@ function probesOf(fn: string, config: object, member: string, value: unknown, no
   const pair = signingFilesSchema.safeParse(value);
   if (pair.success) return certificate(() => probePair(pair.data, now, fn === 'm2me' ? idOf(config) : undefined));
   const store = storeConfigSchema.safeParse(value);
-  if (store.success) return [{ what: member, work: () => probeStore(store.data), advice: ADVICE.folder }];
+  if (store.success) {
+    const advice = store.data.driver === 'postgres' ? ADVICE.database : ADVICE.folder;
+    return [{ what: member, work: () => probeStore(store.data), advice }];
+  }
   const listens = listenSchema.safeParse(value);
   if (listens.success) return [{ what: `${member} port`, work: () => probePort(listens.data), advice: ADVICE.port }];
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { GbaError, systemClock } from '../../base/index.ts';
 import { loadTls, readTextFile } from '../../http/index.ts';
-import { openStore, type StoreConfig } from '../../store/index.ts';
+import { lookAtPostgres, openStore, type StoreConfig } from '../../store/index.ts';
 import { loadSigner, readCertificate, verifyChain } from '../../x509/index.ts';
 
 const MONTH_MS = 30 * 86_400_000;
@@ -63,6 +63,7 @@ function portError(cause: NodeJS.ErrnoException, where: string): GbaError {
 
 export async function probeStore(config: StoreConfig): Promise<string> {
   if (config.driver === 'memory') return 'in memory: forgets everything at exit';
+  if (config.driver === 'postgres') return await lookAtPostgres(config);
   // Opening makes the folder, and looking must not.
   if (statSync(config.path, { throwIfNoEntry: false }) === undefined) return probeFolder(config.path);
   await (await openStore(config, systemClock)).close();

@@ -1,0 +1,3 @@
+export * from './config.ts';
+export * from './look.ts';
+export * from './store.ts';
