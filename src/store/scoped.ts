@@ -2,7 +2,7 @@ import type { Entry, ListOptions, Store } from './contract.ts';
 
 /**
  * One user's part of a shared store: keys of different scopes never meet. Only the store's owner sweeps and closes it.
- * `scope` is a word without `/`.
+ * `scope` is a word without `/`; it and the `/` count in the length of a key.
  */
 export function scopedStore(store: Store, scope: string): Store {
   const prefix = `${scope}/`;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type OpenEmptyStore, storeContract } from '../../src/store/checks/index.ts';
-import { createMemoryStore, openLmdbStore, openPostgresStore, scopedStore } from '../../src/store/index.ts';
+import { createMemoryStore, openLmdbStore, openPostgresStore } from '../../src/store/index.ts';
 import { type PostgresServer, postgresOrSkip, startPostgres } from '../support/postgres.ts';
 import { postgresConfig } from './support.ts';
 
@@ -13,16 +13,6 @@ let schemas = 0;
 
 const drivers: Record<string, OpenEmptyStore> = {
   memory: async (clock) => ({ store: createMemoryStore(clock) }),
-
-  /** A part of a shared store, with neighbours that have the same spaces and keys. */
-  async scoped(clock) {
-    const whole = createMemoryStore(clock);
-    for (const near of ['m-', 'm-11', 'm-2']) {
-      await scopedStore(whole, near).commit(['k', 'a', 'b'].map((key) => ({ space: 's', key, put: 'near' })));
-    }
-    // Sweeping is for the owner of the whole.
-    return { store: { ...scopedStore(whole, 'm-1'), sweep: () => whole.sweep() } };
-  },
 
   async lmdb(clock) {
     const path = mkdtempSync(join(tmpdir(), 'gba-store-'));
