@@ -6,6 +6,7 @@ import { type Faults, parseCut, type Variant } from '../lab/index.ts';
 export interface LabWishes {
   token: Variant;
   variant: 'replace' | 'both-present';
+  enrol?: boolean;
   cut?: number;
   silent?: 'ro' | 'old-sho';
   expire?: 'ks' | 'token';
@@ -23,6 +24,7 @@ export function addWishes(command: Command): Command {
         .choices(['replace', 'both-present'])
         .default('replace'),
     )
+    .option('--enrol', "machines have no factory key: the operator's PKI portal certifies one over GBA")
     .option('--cut <after=N>', "the old operator's connectivity is gone after step N, 8 to 11", cutOf)
     .addOption(new Option('--silent <party>', 'who never answers again after step 8').choices(['ro', 'old-sho']))
     .addOption(

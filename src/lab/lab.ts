@@ -4,6 +4,7 @@ import { startBsf } from '../bsf/index.ts';
 import type { FunctionDeps, StepEvent } from '../flow/index.ts';
 import { startHss } from '../hss/index.ts';
 import { type Carrier, type RunningM2me, startM2me } from '../m2me/index.ts';
+import { startPki } from '../pki/index.ts';
 import { startPva } from '../pva/index.ts';
 import { startRo } from '../ro/index.ts';
 import { startSho } from '../sho/index.ts';
@@ -28,6 +29,8 @@ export interface LabOptions {
   carrier?: Carrier;
   /** The new subscription is put into every machine before its change. */
   bothPresent?: boolean;
+  /** Machines have no factory key: the old operator's PKI portal certifies one. */
+  enrol?: boolean;
   onStep?: (event: StepEvent) => void;
   wrap?: FunctionDeps['wrap'];
 }
@@ -48,7 +51,8 @@ export interface Lab {
 export async function startLab(options: LabOptions): Promise<Lab> {
   const { dir, clock, random, log, onStep, wrap } = options;
   const pki = await openLabPki(join(dir, 'pki'), clock, random);
-  const plan = await planLab(dir, options.scenario, pki, options.driver ?? 'lmdb', random);
+  const { driver = 'lmdb', enrol = false } = options;
+  const plan = await planLab(dir, options.scenario, pki, { driver, random, enrol });
   writeConfigs(dir, plan);
   const running = new Map<string, { close(): Promise<void> }>();
   const stores = new Map<string, Store>();
@@ -75,6 +79,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       running.set(config.name, await startHss(config, await depsOf(config.name, config.store)));
     for (const config of plan.bsf)
       running.set(config.name, await startBsf(config, await depsOf(config.name, config.store)));
+    if (plan.pki !== undefined) {
+      const { fqdn, store } = plan.pki;
+      running.set(fqdn, await startPki(plan.pki, await depsOf(fqdn, store)));
+    }
     for (const config of plan.sho)
       running.set(config.id, await startSho(config, await depsOf(config.id, config.store)));
     running.set(plan.ro.id, await startRo(plan.ro, await depsOf(plan.ro.id, plan.ro.store)));

@@ -11,6 +11,8 @@ export const NAMES = {
 } as const;
 
 export const hssOf = (sho: string): string => `hss.${sho}`;
+/** PKI portal of an operator, a NAF of its own. */
+export const portalOf = (sho: string): string => `pki.${sho}`;
 export const bsfOf = (sho: string): string => `bsf.${sho}`;
 
 /** What the machines' TRE measures in a lab, and the PVA expects: SHA-256 in hexadecimal. */

@@ -27,6 +27,8 @@ export interface LabPki {
   signing(name: string): Promise<{ cert: string; key: string }>;
   /** Device signing key and TRE decryption key of a machine, issued by the lab's manufacturer. */
   machine(id: string): Promise<{ device: { cert: string; key: string }; tre: { cert: string; key: string } }>;
+  /** An authority of its own under this name. */
+  authority(name: string, subject: string): Promise<{ cert: string; key: string }>;
   /** A file of 32 random octets in hexadecimal: the key a store is sealed under. */
   sealingKey(name: string): string;
 }
@@ -85,6 +87,7 @@ export async function openLabPki(dir: string, clock: Clock, random: Random): Pro
       device: await issue(`${id}-device`, id, manufacturer, 'sign'),
       tre: await issue(`${id}-tre`, id, manufacturer, 'encrypt'),
     }),
+    authority: (name, subject) => issue(`${name}-ca`, subject, undefined, 'ca'),
     sealingKey(name) {
       const file = join(dir, `${name}.sealing-key`);
       if (!existsSync(file)) write(file, `${random.bytes(32).toString('hex')}\n`);

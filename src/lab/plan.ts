@@ -6,11 +6,12 @@ import { type BsfConfig, bsfConfigSchema } from '../bsf/index.ts';
 import { type HssConfig, hssConfigSchema } from '../hss/index.ts';
 import { readTextFile } from '../http/index.ts';
 import { type M2meConfig, m2meConfigSchema } from '../m2me/index.ts';
+import { type PkiConfig, pkiConfigSchema } from '../pki/index.ts';
 import { type PvaConfig, pvaConfigSchema } from '../pva/index.ts';
 import { type RoConfig, roConfigSchema } from '../ro/index.ts';
 import { type ShoConfig, shoConfigSchema } from '../sho/index.ts';
 import { readCertificate } from '../x509/index.ts';
-import { bsfOf, hssOf, MEASUREMENTS, NAMES } from './names.ts';
+import { bsfOf, hssOf, MEASUREMENTS, NAMES, portalOf } from './names.ts';
 import { type PageConfig, pageConfigSchema } from './page.ts';
 import type { LabPki } from './pki.ts';
 import { allocatePorts } from './ports.ts';
@@ -24,6 +25,8 @@ export interface LabPlan {
   ro: RoConfig;
   pva: PvaConfig;
   m2me: M2meConfig[];
+  /** The old operator's PKI portal, when machines have no factory key. */
+  pki: PkiConfig | undefined;
   page: PageConfig;
 }
 
@@ -33,12 +36,13 @@ export async function planLab(
   dir: string,
   scenario: Scenario,
   pki: LabPki,
-  driver: 'lmdb' | 'memory',
-  random: Random,
+  { driver, random, enrol }: { driver: 'lmdb' | 'memory'; random: Random; enrol: boolean },
 ): Promise<LabPlan> {
   const shos = [NAMES.oldSho, NAMES.newSho];
-  const ports = await allocatePorts(scenario.basePort, 15 + scenario.machines.length, join(dir, 'ports.json'), random);
+  const ports = await allocatePorts(scenario.basePort, 16 + scenario.machines.length, join(dir, 'ports.json'), random);
   const take = (): { address: string; port: number } => ({ address: '127.0.0.1', port: ports.shift() ?? 0 });
+  // The last one, so that the others are where they always were.
+  const portalAt = { address: '127.0.0.1', port: ports.pop() ?? 0 };
   const peer = (at: { port: number }, serverName: string) => ({ url: `https://127.0.0.1:${at.port}`, serverName });
   const store = (name: string) => (driver === 'memory' ? { driver } : { driver, path: join(dir, 'store', name) });
   mkdirSync(join(dir, 'data'), { recursive: true, mode: 0o700 });
@@ -70,6 +74,11 @@ export async function planLab(
 
   const ownerKey = readCertificate(readTextFile((await pki.tls(NAMES.owner)).cert)).spkiSha256;
   await pki.tls(NAMES.stranger);
+  const portalName = portalOf(NAMES.oldSho);
+  const subscriberCa = await pki.authority(portalName, 'gba-authz lab subscribers');
+  const crlFile = join(dir, 'data', 'subscribers-crl.pem');
+  const trusted = [pki.manufacturer, ...(enrol ? [subscriberCa.cert] : [])];
+  const lists = [pki.crl, ...(enrol ? [crlFile] : [])];
   const pvaSigning = await pki.signing(NAMES.pva);
 
   const hss = await Promise.all(
@@ -101,6 +110,7 @@ export async function planLab(
           { client: NAMES.ro, hosts: [NAMES.ro] },
           // The demo page serves machines before and after their change.
           { client: NAMES.page, hosts: [NAMES.page] },
+          ...(enrol && sho === NAMES.oldSho ? [{ client: portalName, hosts: [portalName] }] : []),
         ],
         admin: [sho],
         unknownAmf: AMF,
@@ -122,8 +132,8 @@ export async function planLab(
         ro,
         pva: { id: NAMES.pva, peer: peer(at.pvaSbi, NAMES.pva), certificate: pvaSigning.cert },
         signing: await pki.signing(id),
-        deviceAuthorities: [pki.manufacturer],
-        deviceCrls: [pki.crl],
+        deviceAuthorities: trusted,
+        deviceCrls: lists,
         owners: [
           {
             name: NAMES.owner,
@@ -153,6 +163,9 @@ export async function planLab(
         sho: { id: NAMES.oldSho, peer: peer(of(at.shoUa, NAMES.oldSho), NAMES.oldSho) },
         ownerKeySha256: ownerKey,
         ...(await pki.machine(id)),
+        ...(enrol
+          ? { device: { portals: [{ sho: NAMES.oldSho, fqdn: portalName, peer: peer(portalAt, portalName) }] } }
+          : {}),
         treDir: join(dir, 'tre', id),
         store: store(id),
         keyFile: pki.sealingKey(id),
@@ -195,14 +208,26 @@ export async function planLab(
       sbi: at.pvaSbi,
       tls: await pki.tls(NAMES.pva),
       signing: pvaSigning,
-      manufacturers: [pki.manufacturer],
-      crls: [pki.crl],
+      manufacturers: trusted,
+      crls: lists,
       manifests: { default: MEASUREMENTS },
       shos: allShos,
       store: store(NAMES.pva),
       keyFile: pki.sealingKey(NAMES.pva),
     }),
     m2me: machines,
+    pki: enrol
+      ? pkiConfigSchema.parse({
+          fqdn: portalName,
+          ua: portalAt,
+          tls: await pki.tls(portalName),
+          zn: znRoutes([NAMES.oldSho]),
+          authority: subscriberCa,
+          subscribers: scenario.machines.map((one) => ({ impi: one.subscription.impi, subjects: [one.id] })),
+          crlFile,
+          store: store(portalName),
+        })
+      : undefined,
     page: pageConfigSchema.parse({
       fqdn: NAMES.page,
       listen: at.page,
@@ -224,5 +249,6 @@ export function writeConfigs(dir: string, plan: LabPlan): void {
   for (const one of plan.m2me) write(one.id, one);
   write('ro', plan.ro);
   write('pva', plan.pva);
+  if (plan.pki !== undefined) write('pki', plan.pki);
   write('naf', plan.page);
 }

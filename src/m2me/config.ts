@@ -16,8 +16,17 @@ export const m2meConfigSchema = z.strictObject({
   sho: operatorSchema,
   /** SHA-256 of the owner's public key (SubjectPublicKeyInfo), pinned at commissioning. */
   ownerKeySha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Device signing key and TRE decryption key with their certificates. */
-  device: signingFilesSchema,
+  /**
+   * The device signing key with the manufacturer's certificate; or, without a factory key, the PKI portals of the operators
+   * that may certify one which the TRE makes itself.
+   */
+  device: z.union([
+    signingFilesSchema,
+    z.strictObject({
+      portals: z.array(z.strictObject({ sho: z.string().min(1), fqdn: z.string().min(1), peer: peerSchema })).min(1),
+    }),
+  ]),
+  /** The TRE's decryption key with its certificate. */
   tre: signingFilesSchema,
   treDir: z.string().min(1),
   store: storeConfigSchema,

@@ -51,7 +51,7 @@ export async function instruct(machine: Machine, octets: Uint8Array): Promise<In
   const known = changes.find(({ serial }) => serial === verdict.serial);
   if (verdict.effect === 'sign') {
     await journal.commit([numbered]);
-    const signature = await makeConsent(claimsDer, machine.tre.device);
+    const signature = await makeConsent(claimsDer, machine.tre.device.signer());
     return { number, state: 'signed', signature: signature.toString('base64') };
   }
   if (verdict.effect === 'announce') return await announce(machine, verdict, changes, { number, claimsDer, numbered });
@@ -115,7 +115,7 @@ async function announce(
 async function burn(machine: Machine, { serial, secrets }: Accepted, { number, claimsDer, numbered }: Numbered) {
   if (secrets === undefined) throw new GbaError('internal', 'a serial without consent was to be burnt');
   const record = { ...newRecord(machine, 'returned', number, claimsDer), reason: 'cancelled' };
-  const grant = machineGrant(secrets, machine.tre.device);
+  const grant = machineGrant(secrets, () => machine.tre.device.signer());
   const ops = await returnOps(machine, serial, 'cancelled', grant);
   grant.erase();
   await machine.journal.commit([numbered, machine.journal.newChangeOp(serial, record), ...ops]);

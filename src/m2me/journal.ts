@@ -13,6 +13,8 @@ interface MachineRecord {
   number: number;
   /** B-TID that the operator's M2M server was told last. */
   toldBtid: string | null;
+  /** Device certificate (DER, base64) that it was told last. */
+  toldDevice?: string | null;
   /** Serial of the change whose new operator the RO has seen us under. */
   roSeen: string | null;
 }
@@ -81,9 +83,9 @@ export function createJournal(store: Store): Journal {
   return {
     async machine() {
       const entry = await store.get<MachineRecord>(MACHINE_SPACE, MACHINE_KEY);
-      if (entry === undefined) return { number: 0, toldBtid: null, roSeen: null, version: 0 };
-      const { number, toldBtid, roSeen } = entry.value;
-      return { number, toldBtid, roSeen, version: entry.version };
+      if (entry === undefined) return { number: 0, toldBtid: null, toldDevice: null, roSeen: null, version: 0 };
+      const { number, toldBtid, toldDevice = null, roSeen } = entry.value;
+      return { number, toldBtid, toldDevice, roSeen, version: entry.version };
     },
     async changes() {
       return (await store.list<ChangeRecord>(CHANGE_SPACE)).map(readChange);

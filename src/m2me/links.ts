@@ -3,7 +3,7 @@ import { uaIdOfCipherSuite } from '../gba/index.ts';
 import { createClient, type HttpClient, type PeerConfig } from '../http/index.ts';
 import type { Carrier } from './carrier.ts';
 import type { Tre } from './tre/index.ts';
-import { createUaClient, type UaClient } from './ua-client.ts';
+import { createUaClient, type UaClient, type UaKeySource } from './ua-client.ts';
 
 /** An operator of the machine: name (certificate, NAF FQDN) and where its server is. */
 export interface Operator {
@@ -19,6 +19,10 @@ export interface Links {
   ub(bsf: { fqdn: string; url: string }): HttpClient;
   /** Server-authenticated TLS without Ua. */
   plain(operator: Operator): HttpClient;
+  /** Keys of the subscription in use, for a NAF that is asked once. */
+  liveKeys: UaKeySource;
+  /** The PKI portal of an operator; to be closed by who asked. */
+  portal(fqdn: string, peer: PeerConfig): HttpClient;
   /** Ua under the subscription in use. */
   live(operator: Operator): UaClient;
   /** Ua under the session that outlived the discarded subscription of this change; no bootstrapping there. */
@@ -48,8 +52,17 @@ export function createLinks(options: {
   const liveClients = new Map<string, UaClient>();
   const keptClients = new Map<string, UaClient>();
 
-  function connect({ id, url }: Operator): HttpClient {
-    const peer = known.find((one) => one.id === id)?.peer ?? { url, serverName: id };
+  const liveKeys: UaKeySource = {
+    async key(fqdn, uaId) {
+      const [newest, ...others] = await tre.nafKeys(fqdn, uaId);
+      for (const other of others) other.ksNaf.erase();
+      return newest;
+    },
+    renew: async () => void (await options.bootstrap()),
+  };
+
+  function connect({ id, url }: Operator, own?: PeerConfig): HttpClient {
+    const peer = own ?? known.find((one) => one.id === id)?.peer ?? { url, serverName: id };
     if (!peer.url.startsWith('https:')) throw new GbaError('peer-not-tls', `${id} has no TLS address`);
     return carried(createClient({ ...peer, tls: { ca } }));
   }
@@ -89,20 +102,15 @@ export function createLinks(options: {
 
   return {
     ub: ({ url }) => carried(createClient({ url, tls: { ca } })),
+    liveKeys,
+    portal: (fqdn, peer) => connect({ id: fqdn, url: peer.url }, peer),
     plain: (operator) => cached(plainClients, operator.id, () => connect(operator)),
     live: (operator) =>
       cached(liveClients, operator.id, () =>
         createUaClient({
           fqdn: operator.id,
           client: connect(operator),
-          keys: {
-            async key(fqdn, uaId) {
-              const [newest, ...others] = await tre.nafKeys(fqdn, uaId);
-              for (const other of others) other.ksNaf.erase();
-              return newest;
-            },
-            renew: async () => void (await options.bootstrap()),
-          },
+          keys: liveKeys,
           clock,
           random,
         }),

@@ -38,7 +38,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
     root: createSealer(loadSealingKey(config.keyFile), random),
     clock,
     random,
-    device: loadSigner(pemOf(config.device)),
+    device: 'cert' in config.device ? loadSigner(pemOf(config.device)) : undefined,
     decryption: { key: decryption.key, certificate: decryption.certificate },
   });
   const journal = createJournal(store);

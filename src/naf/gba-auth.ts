@@ -114,7 +114,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   const nonces = createNonceMaker(options.nonceKey ?? SecretKey.adopt(random.bytes(32)), fqdn, random);
   const counts =
     options.store === undefined
-      ? createMemoryCounts(NONCE_LIMIT, nonceClock.now())
+      ? createMemoryCounts(NONCE_LIMIT, nonces.series)
       : createStoreCounts(options.store, nonceLifetimeMs);
   const verifier = createVerifier({ algorithm, nonceLifetimeMs }, { nonces, counts, clock: nonceClock, random });
   const sessions = createSessions({ fqdn, realm, algorithm, gsIds: options.gsIds, limit: SESSION_LIMIT }, zn, clock);

@@ -57,12 +57,12 @@ export function createVerifier(
     judge(ha1: string, proof: Proof): Verdict | Promise<Verdict> {
       if (!fits(ha1, proof)) return refusal('digest-wrong');
       const { nonce, nc } = proof.credentials;
-      const issuedAt = counts.known(nonce) ?? nonces.issuedAt(nonce);
-      const age = issuedAt === undefined ? Number.POSITIVE_INFINITY : clock.now() - issuedAt;
-      if (issuedAt === undefined || age >= nonceLifetimeMs || age < -nonceLifetimeMs) {
+      const issued = counts.known(nonce) ?? nonces.read(nonce);
+      const age = issued === undefined ? Number.POSITIVE_INFINITY : clock.now() - issued.at;
+      if (issued === undefined || age >= nonceLifetimeMs || age < -nonceLifetimeMs) {
         return refusal('nonce-stale', true);
       }
-      const advanced = counts.advance(nonce, issuedAt, Number.parseInt(nc, 16));
+      const advanced = counts.advance(nonce, issued, Number.parseInt(nc, 16));
       return typeof advanced === 'boolean' ? conclude(advanced, age) : advanced.then((fresh) => conclude(fresh, age));
     },
     /** The work of `judge` for a B-TID that has no key. */

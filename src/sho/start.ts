@@ -17,8 +17,9 @@ import type { ShoConfig } from './config.ts';
 import { createContracts } from './contracts.ts';
 import { macListener, operatorListener, uaListener } from './http.ts';
 import { createLettingGo } from './letting-go.ts';
+import { SELF } from './order-book.ts';
 import type { OrderDeps } from './order-record.ts';
-import { createOrders, SELF } from './orders.ts';
+import { createOrders } from './orders.ts';
 import { createPackaging } from './packaging.ts';
 import { createPreloads } from './preloads.ts';
 import { createReleases } from './releases.ts';
@@ -89,14 +90,8 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const orderDeps: OrderDeps = { ...common, signers, subscriptions, pvaKey };
   const packaging = createPackaging(orderDeps);
   const preloads = createPreloads(orderDeps, packaging);
-  const orders = createOrders(orderDeps, {
-    packaging,
-    preloads,
-    provision,
-    removeSubscriber,
-    verifyDevice,
-    kick: outbox.kick,
-  });
+  const work = { packaging, preloads, provision, removeSubscriber, verifyDevice };
+  const orders = createOrders(orderDeps, work, () => outbox.kick());
 
   const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
   const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));

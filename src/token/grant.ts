@@ -30,13 +30,13 @@ export interface MachineGrant {
 }
 
 /** From what the machine pinned for the serial: the four token keys (GBA variant), or none (signed variant). */
-export function machineGrant(secrets: readonly SecretKey[], device: Signer): MachineGrant {
+export function machineGrant(secrets: readonly SecretKey[], device: () => Signer): MachineGrant {
   if (secrets.length === 0) {
     return {
       keyId: () => undefined,
       accepts: (bound, packageDigest) => bindingHolds(bound, undefined, packageDigest),
-      makeUnregistration: (fields) => signUnregistration(fields, device),
-      makeReturn: (fields) => signReturn(fields, device),
+      makeUnregistration: (fields) => signUnregistration(fields, device()),
+      makeReturn: (fields) => signReturn(fields, device()),
       acknowledges: (message) => acknowledgedByR(message),
       erase() {},
     };

@@ -18,6 +18,18 @@ import { EXAMPLE_SCENARIO, withLab } from '../support/lab.ts';
 const MACHINE = 'm2me-0001';
 const scenario = { ...EXAMPLE_SCENARIO, basePort: 0, graceMs: 400 };
 
+test('signed variant without a factory key: the machine enrols over GBA first, then the change is done', async () => {
+  await withLab(
+    async ({ owner, events, lab }) => {
+      const result = await owner.change(MACHINE, 20_000, { variant: 'signed' });
+      assert.equal(result.state, 'done', result.reason);
+      assert.deepEqual(missingSteps(events), []);
+      assert.equal((await lab.stores.get('pki.sho-a.test')?.list('pki-certificate'))?.length, 1);
+    },
+    { scenario, enrol: true },
+  );
+});
+
 for (const wish of [
   { variant: 'signed' },
   { bothPresent: true },

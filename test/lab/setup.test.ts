@@ -47,7 +47,7 @@ test('certificates and configurations are made once, hold together, and nobody e
   const scenario = { ...EXAMPLE_SCENARIO, basePort: 20_000 };
   const plan = async () => {
     const pki = await openLabPki(join(lab, 'pki'), systemClock, systemRandom);
-    return await planLab(lab, scenario, pki, 'lmdb', systemRandom);
+    return await planLab(lab, scenario, pki, { driver: 'lmdb', random: systemRandom, enrol: false });
   };
   const first = await plan();
   writeConfigs(lab, first);

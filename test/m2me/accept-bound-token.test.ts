@@ -47,7 +47,7 @@ async function judge(octets: Buffer, world: World = {}): Promise<string> {
   const { announced = {}, state = 'announced', pinned = true, bootstraps = LIVE, ...check } = world;
   const claims = announced === false ? undefined : exampleClaims(announced);
   const known = claims && { claimsDer: encodeClaims(claims), state };
-  const grant = machineGrant(Object.values(exampleKeys()), device);
+  const grant = machineGrant(Object.values(exampleKeys()), () => device);
   let token: BoundToken;
   try {
     token = await readBoundToken(octets);

@@ -143,6 +143,9 @@ export async function startWorld() {
     changes: new Map<string, Change>(),
     letGo: new Set<string>(),
     returned: new Set<string>(),
+    /** What the machine is asked to give back, and the serials that it said are burnt. */
+    recall: undefined as { serial: string; claims: string } | undefined,
+    burnt: [] as string[],
     /** Makes the acknowledgement; tests put a wrong one here. */
     acknowledge: (change: Change) =>
       makeAcknowledgement({ serial: change.claims.serial, r: change.r }, change.keys.ack),
@@ -155,6 +158,19 @@ export async function startWorld() {
         oldSho.btid = req.gba?.btid ?? '';
         const query = { btid: oldSho.btid, nafFqdn: 'sho-a.test', uaId: UA_TOKEN };
         oldSho.ksNafToken = (await zn.fetch(query)).ksNaf;
+        return { status: 204 };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/ua/v1/recalls',
+      handle: () => (oldSho.recall === undefined ? { status: 204 } : { status: 200, json: oldSho.recall }),
+    },
+    {
+      method: 'POST',
+      path: '/ua/v1/recalls/:serial',
+      handle({ params }) {
+        oldSho.burnt.push(params['serial'] ?? '');
         return { status: 204 };
       },
     },
@@ -309,6 +325,7 @@ export async function startWorld() {
       }),
     ),
     pollMs: 3_600_000,
+    recallPollMs: 0,
     graceMs: GRACE,
     measurements: { firmware: 'cd'.repeat(32) },
   });

@@ -162,6 +162,7 @@ async function start(options: LabCommandOptions, dir: string, say: Say, { basePo
       clock: clock ?? systemClock,
       wallClock: systemClock,
       bothPresent: options.variant === 'both-present',
+      enrol: options.enrol === true,
       ...(faults && { carrier: faults.carrier }),
       random: systemRandom,
       log: createLog({ level: options.logLevel, name: 'lab' }),

@@ -25,7 +25,7 @@ export async function attest(machine: Machine, change: Change): Promise<boolean>
       measurements: await measure(config.measurements),
       treCertificate: tre.decryption.certificate,
     },
-    tre.device,
+    tre.device.signer(),
   );
   showStep(machine, 4, 'signed measurements', { to: config.pva.id, serial: change.serial });
   const answer = await pva.call('POST', '/m2me/v1/quotes', { bytes: quote });

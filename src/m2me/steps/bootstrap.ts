@@ -12,20 +12,22 @@ export async function keepBootstrapped(machine: Machine): Promise<boolean> {
   if (identity === undefined) return false;
   const [newest] = await machine.tre.contexts();
   const state = await machine.journal.machine();
-  if (newest !== undefined && newest.btid === state.toldBtid) return false;
+  const certificate = machine.tre.device.certificate()?.toString('base64');
+  const toldAll = state.toldDevice === (certificate ?? null);
+  if (newest !== undefined && newest.btid === state.toldBtid && toldAll) return false;
   const btid = (newest ?? (await machine.bootstrap())).btid;
   const sho = currentSho(machine);
-  const deviceCertificate = machine.tre.device.certificate.toString('base64');
   const answer = await machine.links
     .live(sho)
-    .send('POST', '/ua/v1/bootstraps', { json: { m2meId: machine.config.id, deviceCertificate } });
+    .send('POST', '/ua/v1/bootstraps', { json: { m2meId: machine.config.id, deviceCertificate: certificate } });
   if (answer.status >= 300) {
     machine.log.warn('bootstrap-not-taken', { operator: sho.id, code: answer.cause() });
     return newest === undefined;
   }
   // A bootstrapping on the way may have made yet another B-TID: it is the one that the operator saw that counts.
-  if (answer.btid === state.toldBtid) return false;
-  await machine.journal.commit([machine.journal.machineOp(state, { toldBtid: answer.btid })]);
+  if (answer.btid === state.toldBtid && toldAll) return false;
+  const told = { toldBtid: answer.btid, toldDevice: certificate ?? null };
+  await machine.journal.commit([machine.journal.machineOp(state, told)]);
   const what = identity.serial === null ? 'bootstrapping over Ub' : 'bootstrap with new SHO BSF';
   showStep(machine, 0, what, {
     to: sho.id,

@@ -6,6 +6,7 @@ import { attest } from './attest.ts';
 import { keepBootstrapped, showToRo } from './bootstrap.ts';
 import { takeCorrection } from './correct.ts';
 import { activate, beginDiscard, discard, returnExpired } from './discard.ts';
+import { enrolDevice } from './enrol.ts';
 import { orGrace, relay, report, reportFailure, unregister } from './owed.ts';
 import { answerRecall } from './recall.ts';
 import { takeDelivery, takePackage } from './receive.ts';
@@ -53,10 +54,11 @@ export async function takeTurn(machine: Machine): Promise<boolean> {
   }
   // What is under way goes first: the bootstrapping with a new operator can wait until the change has been reported.
   if (moved) return true;
+  const enrolled = await attempt(machine, 'enrolment', () => enrolDevice(machine));
   const bootstrapped = await attempt(machine, 'bootstrap', () => keepBootstrapped(machine));
   const shown = await attempt(machine, 'discovery', () => showToRo(machine));
   const returned = await attempt(machine, 'recall', () => answerRecall(machine));
-  return bootstrapped || shown || returned;
+  return enrolled || bootstrapped || shown || returned;
 }
 
 async function attempt(machine: Machine, during: string, step: () => Promise<boolean>): Promise<boolean> {

@@ -26,7 +26,8 @@ export async function answerRecall(machine: Machine): Promise<boolean> {
     await giveBack(machine, change, 'refuse', 'recalled');
     return true;
   }
-  if (change === undefined) await burnUnheard(machine, serial, fromBase64(claims, 'claims'));
+  // What was asked for is not of this machine: nothing is burnt, so nothing can be answered.
+  if (change === undefined && !(await burnUnheard(machine, serial, fromBase64(claims, 'claims')))) return false;
   // Its keys may be gone or have never been here: the answer goes over Ua, where both ends are proved.
   const path = `/ua/v1/recalls/${encodeURIComponent(serial)}`;
   const told = await machine.links.live(sho).send('POST', path, { json: { m2meId: config.id } });
@@ -35,11 +36,12 @@ export async function answerRecall(machine: Machine): Promise<boolean> {
 }
 
 /** A serial that the owner never announced here is burnt, so that it never can be. */
-async function burnUnheard(machine: Machine, serial: string, claimsDer: Buffer): Promise<void> {
+async function burnUnheard(machine: Machine, serial: string, claimsDer: Buffer): Promise<boolean> {
   const { config, clock, journal } = machine;
   const claims = decodeClaims(claimsDer);
-  if (claims.m2meId !== config.id || toHex(claims.serial) !== serial) return;
+  if (claims.m2meId !== config.id || toHex(claims.serial) !== serial) return false;
   const { id, url } = currentSho(machine);
   const rest = { since: clock.now(), number: 0, claims: claimsDer.toString('base64'), oldSho: { id, url } };
   await journal.commit([journal.newChangeOp(serial, { state: 'returned', reason: 'recalled', ...rest })]);
+  return true;
 }

@@ -5,6 +5,7 @@ import type { Mcim } from '../../mcim/index.ts';
 import { type MachineGrant, machineGrant } from '../../token/index.ts';
 import type { Signer } from '../../x509/index.ts';
 import { createVault } from './compartment.ts';
+import { type Device, openDevice } from './device.ts';
 import { eraseTornFiles } from './durable-file.ts';
 import { createTurns } from './in-turn.ts';
 import { createPins, type DiscardRecord, discardDigest, type KeptSession, type Pins } from './pins.ts';
@@ -29,8 +30,9 @@ export interface TreOptions {
   root: Sealer;
   clock: Clock;
   random: Random;
-  /** Device signing key (quotes) and decryption key (packages), put in at manufacture. */
-  device: Signer;
+  /** Device signing key (quotes, signed variant) put in at manufacture; without it the TRE makes one. */
+  device: Signer | undefined;
+  /** Decryption key (packages). */
   decryption: { key: KeyObject; certificate: Buffer };
 }
 
@@ -46,7 +48,7 @@ export interface Identity extends Pick<Mcim, 'impi' | 'bsf' | 'sho'> {
  * A software TRE cannot notice that its whole directory was put back to an older copy.
  */
 export interface Tre {
-  readonly device: Signer;
+  readonly device: Device;
   readonly decryption: { key: KeyObject; certificate: Buffer };
   readonly pins: Pins;
   /** Undefined between step 8 and step 12. */
@@ -89,6 +91,7 @@ export async function openTre(options: TreOptions): Promise<Tre> {
   const vault = createVault(directory, options.root, options.random);
   const slots = await openSlots(directory, vault, options.root, options.random);
   const pins = createPins(vault);
+  const device = await openDevice(vault, options.device);
   let identity = await loadIdentity();
   /** Two authentications must not read the same SQN array. */
   const inTurn = createTurns();
@@ -110,7 +113,7 @@ export async function openTre(options: TreOptions): Promise<Tre> {
 
   async function grantOf(serial: string): Promise<MachineGrant | undefined> {
     const secrets = await pins.tokenKeys(serial);
-    return secrets === undefined ? undefined : machineGrant(secrets, options.device);
+    return secrets === undefined ? undefined : machineGrant(secrets, () => device.signer());
   }
 
   async function recordOf(serial: string, keep: readonly { fqdn: string; uaId: Uint8Array }[]) {
@@ -149,7 +152,7 @@ export async function openTre(options: TreOptions): Promise<Tre> {
   }
 
   return {
-    device: options.device,
+    device,
     decryption: options.decryption,
     pins,
     identity: () => identity,
