@@ -99,7 +99,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     throw new GbaError('naf-id-invalid', 'gbaAuth: a Ua security protocol identifier has 5 octets');
   }
   const clock = options.clock ?? systemClock;
-  // Set back, the clock would make nonces that look older than this process, and make used ones young again.
+  // Set forward and back, the clock would make nonces young again whose counts a shared store has forgotten.
   const nonceClock = neverBack(clock);
   const random = options.random ?? systemRandom;
   checkRandom(random);

@@ -49,8 +49,13 @@ export interface VerifiedCms {
 
 /** True for a ContentInfo (an OBJECT IDENTIFIER comes first), whatever is wrong further inside. */
 export function isCms(der: Uint8Array): boolean {
-  const { result: node } = asn1js.fromBER(new Uint8Array(der).buffer);
-  return node instanceof asn1js.Sequence && node.valueBlock.value[0] instanceof asn1js.ObjectIdentifier;
+  try {
+    // Strictly, for these octets come from strangers: the library alone chokes on some, and takes seconds for others.
+    const node = parseDer(der);
+    return node instanceof asn1js.Sequence && node.valueBlock.value[0] instanceof asn1js.ObjectIdentifier;
+  } catch {
+    return false;
+  }
 }
 
 /** Verifies structure and signature; throws `der-invalid`, `cms-invalid` or `signature-invalid`. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { opcFromOp } from '../../src/aka/index.ts';
 import { SecretKey } from '../../src/base/index.ts';
 import { uaIdOfCipherSuite } from '../../src/gba/index.ts';
@@ -82,6 +83,12 @@ async function oldKeys(lab: Lab): Promise<{ btid: string; keys: [string, Buffer]
     }
   }
   machine.close();
+  // The old SHO has to know the newest one before it issues a token for it.
+  for (let look = 0; look < 100; look++) {
+    const state = await lab.stores.get(MACHINE)?.get<{ toldBtid: string | null }>('m2me', 'machine');
+    if (state?.value.toldBtid === btid) break;
+    await delay(50);
+  }
   return { btid, keys };
 }
 

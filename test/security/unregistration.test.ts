@@ -70,6 +70,17 @@ test('I3: nothing, a token, and the keys that owner, new SHO and RO hold unregis
   }
 });
 
+test('octets that the ASN.1 library chokes on are refused by name, from both doors, and at once', async () => {
+  const oneNumber = Buffer.concat([Buffer.from('3083007ffb0283007ff6', 'hex'), Buffer.alloc(0x7ff6, 1)]);
+  for (const bytes of [Buffer.from('1803616263', 'hex'), Buffer.from('1703616263', 'hex'), oneNumber]) {
+    const started = performance.now();
+    await refused(bytes, 'message-der-invalid');
+    const answer = await lab.device.send('POST', '/m2me/v1/returns', { bytes });
+    assert.equal(answer.cause(), 'message-der-invalid');
+    assert.ok(performance.now() - started < 1_000);
+  }
+});
+
 test('I3: keys of another serial, of another machine, and the names of another machine unregister nobody', async () => {
   const { unregister } = lab.tokenKeys(machine, second.serial);
   await refused(makeUnregistration(fields(second.serial), lab.tokenKeys(machine, first.serial).unregister));
@@ -93,8 +104,19 @@ test('a serial that is known, unknown or given back: who holds no key gets the s
   const unknown = systemRandom.bytes(16).toString('hex');
   const seen = await Promise.all([second.serial, first.serial, unknown].map((serial) => refused(forge(serial))));
   assert.equal(new Set(seen).size, 1);
+  // A serial has 128 random bits: what is left to a stopwatch must be lost in the noise of one local request. Noise of
+  // the machine does not come three times on the same side; a difference does.
+  const rounds = [await race(forge), await race(forge), await race(forge)];
+  assert.ok(
+    rounds.some(([known, none]) => Math.abs(known - none) < Math.max(0.2, none / 5)),
+    rounds.map(([known, none]) => `known ${known} ms, unknown ${none} ms`).join('; '),
+  );
+});
+
+/** The usual times of known and unknown serials, asked for in turns. */
+async function race(forge: (serial: string) => Buffer): Promise<[known: number, unknown: number]> {
   const times: Record<'known' | 'unknown', number[]> = { known: [], unknown: [] };
-  for (let i = 0; i < 150; i++) {
+  for (let i = 0; i < 60; i++) {
     for (const which of ['known', 'unknown'] as const) {
       const bytes = forge(which === 'known' ? second.serial : systemRandom.bytes(16).toString('hex'));
       const started = performance.now();
@@ -102,13 +124,11 @@ test('a serial that is known, unknown or given back: who holds no key gets the s
       times[which].push(performance.now() - started);
     }
   }
-  // A serial has 128 random bits: what is left to a stopwatch must be lost in the noise of one local request.
-  const [known, none] = [median(times.known), median(times.unknown)];
-  assert.ok(Math.abs(known - none) < Math.max(0.25, none / 4), `known ${known} ms, unknown ${none} ms`);
-});
+  return [lowQuarter(times.known), lowQuarter(times.unknown)];
+}
 
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+function lowQuarter(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 4)] ?? 0;
 }
 
 test('step 10 counts whoever asks again: ten lost acknowledgements are ten times the same octets', async () => {
