@@ -189,7 +189,7 @@ test('every refusal is a problem of a described status with a described code', a
     [old, 'POST', '/owner/v1/releases', { ...release, m2meId: 'other' }, 'not-owner'],
     [fresh, 'POST', '/owner/v1/releases', { ...release, m2meId: 'other' }, 'not-owner'],
     [old, 'GET', `/owner/v1/releases/${none}`, undefined, 'release-unknown'],
-    [strangerOld, 'GET', `/owner/v1/releases/${serial}`, undefined, 'not-owner'],
+    [strangerOld, 'GET', `/owner/v1/releases/${serial}`, undefined, 'release-unknown'],
     [old, 'POST', `/owner/v1/releases/${serial}/recall`, undefined, 'too-late'],
     [old, 'POST', `/owner/v1/releases/${none}/consent`, { signature: 'AAAA' }, 'release-unknown'],
     [old, 'POST', `/owner/v1/releases/${none}/consent`, { signature: '!' }, 'base64-invalid'],
