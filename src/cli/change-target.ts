@@ -49,13 +49,22 @@ function parseUrl(text: string): string {
   return text;
 }
 
-/** The rows of the command line; those without a URL are found in the journal. Ends with a usage error when there are none. */
-export function rowsOf(options: ChangeOptions, command: Command, journal: OwnerJournal): FleetRow[] {
-  if (options.fleet !== undefined) return parseFleet(readFleet(options.fleet));
-  if (options.machine === undefined) command.error("error: one of '--machine <id>' and '--fleet <csv>' is needed");
-  const url = options.machineUrl ?? journal.of(options.machine).url;
-  if (url === undefined) command.error("error: '--machine-url <url>' is needed: this machine was never reached before");
-  return [{ m2meId: options.machine, url }];
+/** The machines of the command line, before anything is opened; wrong usage ends the command. */
+export type Chosen = (journal: OwnerJournal) => FleetRow[];
+
+export function choose(options: ChangeOptions, command: Command): Chosen {
+  const { machine: m2meId, machineUrl, fleet } = options;
+  if (fleet !== undefined) {
+    const rows = parseFleet(readFleet(fleet));
+    return () => rows;
+  }
+  if (m2meId === undefined) command.error("error: one of '--machine <id>' and '--fleet <csv>' is needed");
+  return (journal) => {
+    const url = machineUrl ?? journal.of(m2meId).url;
+    if (url === undefined)
+      command.error("error: '--machine-url <url>' is needed: this machine was never reached before");
+    return [{ m2meId, url }];
+  };
 }
 
 function readFleet(path: string): Buffer {

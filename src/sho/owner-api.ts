@@ -142,7 +142,6 @@ function operationsOf({ shoId, releases, orders }: OwnerRoles, log: Log): Operat
       codes: [
         ...BODY_CODES,
         ...DEVICE_CODES,
-        'not-owner',
         'release-unknown',
         'release-not-composed',
         'token-expired',
@@ -166,7 +165,7 @@ function operationsOf({ shoId, releases, orders }: OwnerRoles, log: Log): Operat
       id: 'recallRelease',
       summary: 'Ask for the token back: the operator asks the machine, which answers while it can',
       answer: { status: 202, schema: recallSchema },
-      codes: ['not-owner', 'release-unknown', 'too-late', 'conflict'],
+      codes: ['release-unknown', 'too-late', 'conflict'],
       handle: async (c) => ({ status: 202, json: await releases.recall(c.peer, serialOf(c)) }),
     },
     {
@@ -175,7 +174,7 @@ function operationsOf({ shoId, releases, orders }: OwnerRoles, log: Log): Operat
       id: 'getRelease',
       summary: 'How far a release is',
       answer: { status: 200, schema: releaseStateSchema },
-      codes: ['not-owner', 'release-unknown'],
+      codes: ['release-unknown'],
       handle: async (c) => ({ status: 200, json: await releases.stateOf(c.peer, serialOf(c)) }),
     },
     {

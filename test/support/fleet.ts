@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import { silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
 import { fleetFile, type Lab, type LabOptions, NAMES, parseScenario } from '../../src/lab/index.ts';
 import { startFreeLab } from './lab.ts';
@@ -110,3 +111,18 @@ export async function assertChangedOnce(lab: Lab, ids: readonly string[]): Promi
     );
   }
 }
+
+/** The lab's owner configuration, changed, with a fleet file of these lines. */
+export function argsOf({ dir }: Pick<FleetLab, 'dir'>, lines: readonly string[], change: object = {}): string[] {
+  const config = parse(readFileSync(join(dir, 'config', 'owner.yaml'), 'utf8')) as object;
+  writeFileSync(join(dir, 'owner.yaml'), stringify({ ...config, patienceSeconds: 5, ...change }));
+  writeFileSync(join(dir, 'some.csv'), ['machine,url', ...lines, ''].join('\n'));
+  return ['--fleet', join(dir, 'some.csv'), '--config', join(dir, 'owner.yaml'), '--json'];
+}
+
+export function lineOf({ lab }: Pick<FleetLab, 'lab'>, i: number): string {
+  const machine = lab.plan.m2me[i];
+  return `${machine?.id},http://127.0.0.1:${machine?.local.port}`;
+}
+
+export const countsOf = (run: ChangeRun) => reportOf(run)?.['counts'] as Record<string, number>;

@@ -14,7 +14,7 @@ import {
   reportLines,
   reportOn,
 } from '../../owner/index.ts';
-import { type AtWork, addKind, addTarget, type ChangeOptions, connectAlone, rowsOf } from '../change-target.ts';
+import { type AtWork, addKind, addTarget, type ChangeOptions, choose, connectAlone } from '../change-target.ts';
 import { loadConfig } from '../config-file.ts';
 import { showProgress } from '../fleet-progress.ts';
 import { parseCount, parseSeconds } from '../options.ts';
@@ -81,11 +81,12 @@ async function working(
   command: Command,
   work: (at: AtWork, rows: FleetRow[]) => Promise<number>,
 ): Promise<void> {
+  const chosen = choose(options, command);
   const stopping = stopOnSignal();
   const at = await connectAlone(options.config, stopping.signal);
   let code: number;
   try {
-    code = await work(at, rowsOf(options, command, at.tools.journal));
+    code = await work(at, chosen(at.tools.journal));
   } finally {
     await at.close();
   }
@@ -156,12 +157,11 @@ async function status(options: ChangeOptions & { refresh?: true }, command: Comm
     });
     return;
   }
+  const listed = options.fleet === undefined ? undefined : choose(options, command);
   const config = loadConfig(options.config, ownerConfigSchema);
   const journal = await openOwnerJournal(config.journal, systemClock);
-  const chosen = options.fleet !== undefined || options.machineUrl !== undefined;
   const one = options.machine === undefined ? journal.ids() : [options.machine];
-  const ids = chosen ? rowsOf(options, command, journal).map(({ m2meId }) => m2meId) : one;
-  showStatus(ids, journal, say);
+  showStatus(listed?.(journal).map(({ m2meId }) => m2meId) ?? one, journal, say);
   await journal.close();
 }
 
