@@ -18,6 +18,7 @@ import { createHssClient } from './hss-client.ts';
 import { createSbiListener } from './sbi.ts';
 import { createUbListener } from './ub.ts';
 import { createZhClient } from './zh-client.ts';
+import { createZnService } from './zn-server.ts';
 
 export interface BsfDeps extends FunctionDeps {
   /** Instead of the HSS that the configuration names: vectors from the same process. */
@@ -41,10 +42,11 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
   const closeStore = async (): Promise<void> => {
     if (deps.store === undefined) await store.close();
   };
+  const zn = createZnService(config.nafs, { store, sealer, clock, log });
   const applications = [ZH_APPLICATION, ZN_APPLICATION];
   const diameter =
     config.diameter &&
-    (await startDiameterNode(config.diameter, applications, [], { clock, random, log, tls }).catch(async (error) => {
+    (await startDiameterNode(config.diameter, applications, [zn], { clock, random, log, tls }).catch(async (error) => {
       await closeStore();
       throw error;
     }));

@@ -14,7 +14,7 @@ export const NAF = 'naf.visited.test';
 export const STRANGER = 'stranger.test';
 export const IMPI = '001010123456789@ims.mnc001.mcc001.3gppnetwork.org';
 
-export const pki = makeTestPki([HSS, BSF, NAF, STRANGER, 'relay.test']);
+export const pki = makeTestPki([HSS, BSF, NAF, STRANGER, 'relay.home.test']);
 const dir = mkdtempSync(join(tmpdir(), 'gba-diameter-'));
 const keyFile = join(dir, 'key');
 writeFileSync(keyFile, systemRandom.bytes(32).toString('hex'));

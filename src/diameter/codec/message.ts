@@ -84,7 +84,9 @@ export function checkMessage(message: Message): Command {
   if ((message.request && message.error) || (!message.request && message.retransmitted)) {
     throw new DiameterRefusal(RESULT.INVALID_HDR_BITS, 'flags that exclude each other');
   }
-  if (message.proxiable !== command.proxiable) throw new DiameterRefusal(RESULT.INVALID_HDR_BITS, 'P bit');
+  // An answer with the E bit has it or not (7.2).
+  if (message.proxiable !== command.proxiable && !message.error)
+    throw new DiameterRefusal(RESULT.INVALID_HDR_BITS, 'P bit');
   const rules = message.error ? ERROR_ANSWER_RULES : message.request ? command.request : command.answer;
   checkAvps(message.avps, rules);
   if (message.request && command.proxiable) checkApplicationId(message);

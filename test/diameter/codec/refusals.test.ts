@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import {
   type Avp,
   checkAvps,
+  checkMessage,
   DESTINATION_HOST,
+  DiameterRefusal,
   decodeMessage,
   encodeAvps,
   encodeMessage,
@@ -176,4 +178,12 @@ test('a refusal is answered with the identifiers, Session-Id, Proxy-Info and Fai
   assert.deepEqual([answer.request, answer.proxiable, answer.error], [false, true, false]);
   const wrong = changed('mar', (avps) => avps, { code: 304 });
   assert.equal(refusalTo(decodeMessage(wrong), refusalOf(wrong), local).error, true);
+});
+
+test('an answer with the E bit may be without the P bit (RFC 6733 7.2): freeDiameter clears it', () => {
+  const request = decodeMessage(vector('mar'));
+  const refusal = new DiameterRefusal(3002, 'no way there');
+  const answer = refusalTo(request, refusal, { host: 'relay.test', realm: 'test' });
+  for (const proxiable of [true, false]) checkMessage({ ...answer, proxiable });
+  assert.throws(() => checkMessage({ ...answer, proxiable: false, error: false }), { resultCode: 3008 });
 });
