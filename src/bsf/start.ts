@@ -46,10 +46,12 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
   const applications = [ZH_APPLICATION, ZN_APPLICATION];
   const diameter =
     config.diameter &&
-    (await startDiameterNode(config.diameter, applications, [zn], { clock, random, log, tls }).catch(async (error) => {
-      await closeStore();
-      throw error;
-    }));
+    (await startDiameterNode(config.diameter, applications, [zn], { clock, random, log, tls }).catch(
+      async (error: unknown) => {
+        await closeStore();
+        throw error;
+      },
+    ));
   const avSource = deps.avSource ?? avSourceOf(config, diameter, tls);
   const service = createBootstrapService(
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },

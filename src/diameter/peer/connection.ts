@@ -23,6 +23,8 @@ export interface Connection {
 export interface ConnectionEvents {
   open(connection: Connection): void;
   message(octets: Buffer): void;
+  /** What came cannot be taken, and the connection is being ended. */
+  lost(error: unknown): void;
   /** Once, also when it never opened. */
   closed(): void;
 }
@@ -37,9 +39,11 @@ function wrap(socket: Socket, events: ConnectionEvents, isOpen: boolean): Connec
   socket.on('data', (chunk: Buffer) => {
     try {
       for (const octets of framer.push(chunk)) events.message(octets);
-    } catch {
-      // No Diameter: the stream is lost (RFC 6733 2.1).
-      socket.resetAndDestroy();
+    } catch (error) {
+      // No Diameter: the stream is lost (RFC 6733 2.1). Only TCP can be reset.
+      if (transport === 'tcp') socket.resetAndDestroy();
+      else socket.destroy();
+      events.lost(error);
     }
   });
   socket.on('error', () => socket.destroy());

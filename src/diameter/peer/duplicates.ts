@@ -32,6 +32,14 @@ export function createDuplicates({ keepMs, limit }: DuplicateOptions) {
     for (const { data } of done?.avps ?? []) data.fill(0);
   }
 
+  /** Forgets what is old, and the oldest beyond `most`. */
+  function sweep(now: number, most = limit): void {
+    for (const [key, entry] of known) {
+      if (entry.until > now && known.size <= most) break;
+      drop(key, entry);
+    }
+  }
+
   function keyOf({ avps, application, code, endToEnd }: Message): string {
     const origin = get(avps, ORIGIN_HOST)?.toLowerCase() ?? '';
     return JSON.stringify([origin, endToEnd, application, code, get(avps, SESSION_ID) ?? '']);
@@ -41,12 +49,10 @@ export function createDuplicates({ keepMs, limit }: DuplicateOptions) {
     get size(): number {
       return known.size;
     },
+    sweep,
     /** The reply of the first such request, from `work` when this is the first. */
     once(request: Message, now: number, work: () => Promise<Reply>): Promise<Reply> {
-      for (const [key, entry] of known) {
-        if (entry.until > now && known.size < limit) break;
-        drop(key, entry);
-      }
+      sweep(now, limit - 1);
       const key = keyOf(request);
       const before = known.get(key);
       if (before !== undefined) return before.reply;

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { type Clock, GbaError, type Log, type Random } from '../../base/index.ts';
+import { type Clock, codeOf, GbaError, type Log, messageOf, type Random } from '../../base/index.ts';
 import {
   type Avp,
   type Command,
@@ -8,6 +8,7 @@ import {
   decodeHeader,
   decodeMessage,
   encodeMessage,
+  MAX_MESSAGE,
   type Message,
 } from '../codec/index.ts';
 import type { LocalNode } from './capabilities.ts';
@@ -89,6 +90,7 @@ export async function startDiameterNode(
   // What counts is how long others are silent, whatever the clock of the function says.
   const now = (): number => performance.now();
   let timer: NodeJS.Timeout | undefined;
+  let closing = false;
   let closed = false;
 
   const peers = new Map<string, Peer>(
@@ -153,7 +155,12 @@ export async function startDiameterNode(
       return;
     }
     void server.answer(message, peer.config, now()).then((answer) => {
-      connections.get(connection)?.send(encodeMessage(answer));
+      let octets = encodeMessage(answer);
+      if (octets.length > MAX_MESSAGE) {
+        const tooLong = new GbaError('avp-too-long', 'the answer is longer than a peer may take');
+        octets = encodeMessage(server.refuse(message, tooLong, peer.config));
+      }
+      connections.get(connection)?.send(octets);
     });
   }
 
@@ -166,11 +173,18 @@ export async function startDiameterNode(
         step(peer, { kind: 'connected', connection });
       },
       message: (octets) => receive(peer, connection, octets),
+      lost,
       closed() {
         connections.delete(connection);
         step(peer, { kind: 'closed', connection });
       },
     });
+  }
+
+  function lost(error: unknown): void {
+    const code = codeOf(error);
+    if (error instanceof GbaError) log.warn('diameter-stream-lost', { code });
+    else log.error('diameter-failed', { code, message: messageOf(error) });
   }
 
   /** A message on a connection whose peer is known. */
@@ -201,6 +215,7 @@ export async function startDiameterNode(
     }, CER_WAIT_MS).unref();
     return {
       open: (opened) => void connections.set(connection, opened),
+      lost,
       message(octets) {
         const opened = connections.get(connection);
         if (peer !== undefined) {
@@ -241,6 +256,7 @@ export async function startDiameterNode(
   function tick(): void {
     for (const peer of peers.values()) step(peer, { kind: 'tick' });
     performAll(requests.tick(now()));
+    server.sweep(now());
   }
 
   const { listen } = config;
@@ -256,6 +272,7 @@ export async function startDiameterNode(
     newSessionId: () => ids.sessionId(),
     request(command, avps, route) {
       return new Promise((resolve, reject) => {
+        if (closing) throw new GbaError('peer-unreachable', 'this node is closing', { retryable: true });
         const via = route.via ?? config.peers.map(({ host }) => host);
         const { id, actions } = requests.submit({ command, avps, peers: via }, now());
         settles.set(id, { resolve, reject });
@@ -263,7 +280,8 @@ export async function startDiameterNode(
       });
     },
     async close() {
-      if (closed) return;
+      if (closing) return;
+      closing = true;
       performAll(requests.abort());
       for (const peer of peers.values()) step(peer, { kind: 'stop' });
       const until = now() + GOODBYE_MS;

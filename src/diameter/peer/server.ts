@@ -72,6 +72,8 @@ export function createRequestServer(local: Identity, services: readonly Service[
       }
     },
     refuse,
+    /** Forgets what is old; keys do not stay longer than the next watchdog. */
+    sweep: (now: number): void => duplicates.sweep(now),
     close: () => duplicates.clear(),
   };
 }

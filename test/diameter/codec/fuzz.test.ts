@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { GbaError } from '../../../src/base/index.ts';
 import {
   checkMessage,
   createFramer,
@@ -9,9 +10,15 @@ import {
   decodeMessage,
   encodeMessage,
   HEADER_LENGTH,
+  readBia,
+  readBir,
+  readMaa,
+  readMar,
   refusalTo,
   resultOf,
 } from '../../../src/diameter/index.ts';
+import { judgeCer } from '../../../src/diameter/peer/greeting.ts';
+import { localOf } from '../peer/support.ts';
 import { vectors } from '../support.ts';
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 20_000);
@@ -73,6 +80,28 @@ test('mutated messages are taken or refused by type, at once, and every refusal 
   );
   assert.ok(taken > 0, 'some mutations are harmless');
   assert.ok(slowest < LIMIT_MS * 10, `slowest ${slowest} ms`);
+});
+
+test('what the readers of Zh and Zn make of mutated messages, and the door of mutated CERs, is typed too', () => {
+  const peers = [{ host: 'bsf.test', transport: 'tcp' as const }];
+  let read = 0;
+  fc.assert(
+    fc.property(mutated, (octets) => {
+      judgeCer(octets, localOf('hss.test'), peers, { transport: 'tcp', proves: () => true });
+      try {
+        const message = decodeMessage(octets);
+        const { name } = checkMessage(message);
+        const { request } = message;
+        if (name === 'Multimedia-Auth') request ? readMar(message) : readMaa(message, false);
+        else if (name === 'Bootstrapping-Info') request ? readBir(message) : readBia(message);
+        read++;
+      } catch (error) {
+        if (!(error instanceof GbaError)) throw error;
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  assert.ok(read > 0);
 });
 
 test('a mutated stream gives messages or a refusal, never more octets than went in', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { after, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { type Log, silentLog, systemClock, systemRandom } from '../../../src/base/index.ts';
 import {
   AUTH_SESSION_STATE,
@@ -164,6 +165,51 @@ test('failover and failback: a second way takes over, the first one again when i
   release();
   assert.equal(userOf(await ask(a, 'next')), 'next');
   assert.equal(second.served, 2);
+});
+
+test('octets that are no Diameter end a TLS connection, and nothing else', async () => {
+  const server = await start('b.test', { peers: [{ host: 'a.test' }], listen: listener('tls') });
+  for (const first of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.concat([vector('cer'), Buffer.alloc(20)])]) {
+    const socket = connectTls({
+      port: server.port ?? 0,
+      host: '127.0.0.1',
+      ...pki.pem('a.test'),
+      servername: 'b.test',
+    });
+    socket.on('error', () => undefined);
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    socket.once('secureConnect', () => socket.write(first));
+    socket.resume();
+    await ended;
+  }
+  const client = await start('a.test', { peers: [reach('b.test', server.port, 'tls')] });
+  assert.equal(resultOf(await ask(client, 'x'))?.code, 3001, 'it still answers: no service here');
+});
+
+test('a node that is closing refuses requests at once', async () => {
+  const node = await start('a.test', { peers: [reach('b.test', 1)] });
+  const pending = ask(node, 'before');
+  const closing = node.close();
+  await assert.rejects(pending, { code: 'peer-unreachable' });
+  await assert.rejects(ask(node, 'while'), { code: 'peer-unreachable' });
+  await closing;
+  await assert.rejects(ask(node, 'after'), { code: 'peer-unreachable' });
+});
+
+test('an answer too long for a peer is not sent: 5012 instead, and the link stays', async () => {
+  const service: Service = {
+    command: ZH_MULTIMEDIA_AUTH,
+    serve: (request) =>
+      Promise.resolve([
+        make(RESULT_CODE, 2001),
+        make(USER_NAME, get(request.avps, USER_NAME) === 'long' ? 'x'.repeat(70_000) : 'short'),
+      ]),
+  };
+  const peers = [{ host: 'a.test', transport: 'tcp' }];
+  const server = await start('b.test', { peers, listen: listener() }, [service]);
+  const client = await start('a.test', { peers: [reach('b.test', server.port)] });
+  assert.equal(resultOf(await ask(client, 'long'))?.code, 5012);
+  assert.equal(userOf(await ask(client, 'next')), 'short');
 });
 
 /** A peer made of raw octets. */
