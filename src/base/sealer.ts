@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import type { Random } from './environment.ts';
+import { checkRandom, type Random } from './environment.ts';
 import { GbaError } from './errors.ts';
 import { SecretKey } from './secret-key.ts';
 
@@ -8,7 +8,8 @@ const TAG = 16;
 
 /**
  * Seals octets at rest: AES-256-GCM, base64(nonce 12 || ciphertext || tag 16). `context` is bound as associated data, so
- * that a sealed value cannot be moved to another record. Opening anything else throws `seal-broken`.
+ * that a sealed value cannot be moved to another record. Opening anything else throws `seal-broken`, making a sealer over a
+ * source of randomness that does not work `random-weak`.
  */
 export interface Sealer {
   seal(plain: Uint8Array, context: string): string;
@@ -17,6 +18,8 @@ export interface Sealer {
 
 export function createSealer(key: SecretKey, random: Random): Sealer {
   if (key.length !== 32) throw new RangeError('sealing key: expected 32 octets');
+  // A nonce that comes twice under one key opens both seals.
+  checkRandom(random);
   return {
     seal(plain, context) {
       const nonce = random.bytes(NONCE);

@@ -6,10 +6,10 @@ import type { OauthConfig } from './config.ts';
 
 export interface BearerCheck {
   /**
-   * `clients` are the names that the connection proved. Throws `bearer-missing`, `bearer-invalid`, `bearer-scope` (no
-   * scope for this service), `forbidden` (token of another client).
+   * `authorizations`: all such headers; `clients`: the names that the connection proved. Throws `bearer-missing`,
+   * `bearer-invalid`, `bearer-scope` (no scope for this service), `forbidden` (token of another client).
    */
-  check(authorization: string | undefined, clients: readonly string[]): void;
+  check(authorizations: readonly string[], clients: readonly string[]): void;
 }
 
 const headerSchema = z.object({ alg: z.string(), crit: z.undefined().optional() });
@@ -38,7 +38,8 @@ export function createBearerCheck(config: OauthConfig, clock: Clock): BearerChec
   const keyText = readTextFile(config.keyFile).trim();
   const matches = config.algorithm === 'HS256' ? hs256(fromHex(keyText)) : es256(keyText);
   return {
-    check(authorization, clients) {
+    check([authorization, another], clients) {
+      if (another !== undefined) throw bad('more than one');
       if (authorization === undefined) throw new GbaError('bearer-missing', 'a bearer token is required');
       const token = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/i.exec(authorization);
       const [, signed = '', signature = ''] = token ?? [];

@@ -1,5 +1,6 @@
 import { fromHex, GbaError } from '../base/index.ts';
 import {
+  authorizationsOf,
   bootstrappingInfoRequestSchema,
   createRouter,
   formatUtc,
@@ -74,7 +75,7 @@ async function keyFor({ nafs }: Pick<BsfConfig, 'nafs'>, deps: SbiDeps, context:
   const { peer } = context;
   if (peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
   const configured = nafs.filter(({ client }) => peer.names.includes(client)).flatMap((naf) => naf.instanceId ?? []);
-  deps.bearer?.check(context.req.headers.authorization, [...peer.names, ...peer.instanceIds, ...configured]);
+  deps.bearer?.check(authorizationsOf(context.req), [...peer.names, ...peer.instanceIds, ...configured]);
   const { btId, nafId, gbaUAware, gsIds } = context.json(bootstrappingInfoRequestSchema);
   const query = { btid: btId, nafFqdn: nafId.nafFqdn, uaId: fromHex(nafId.uaSecProtId, 5), gbaUAware, gsIds };
   return await bootstrappingInfo(nafs, deps, peer.names, query);

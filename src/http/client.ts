@@ -11,7 +11,10 @@ export interface ClientOptions {
   serverName?: string;
   /** PEM texts; `ca` verifies the server, `cert` and `key` show who we are. */
   tls?: { ca: string; cert?: string; key?: string };
+  /** Longest silence of the other end. */
   timeoutMs?: number;
+  /** Longest time for the whole answer, however it drips in. */
+  deadlineMs?: number;
   /** Largest answer taken, octets. */
   answerLimit?: number;
 }
@@ -44,6 +47,7 @@ export interface HttpClient {
 }
 
 const TIMEOUT_MS = 10_000;
+const DEADLINE_MS = 60_000;
 const ANSWER_LIMIT = 4 * 1024 * 1024;
 
 /** A keep-alive HTTP/1.1 client for one peer. Certificates are always verified against `tls.ca` and `serverName`. */
@@ -75,7 +79,8 @@ export function createClient(options: ClientOptions): HttpClient {
         ...sending.headers,
       },
     };
-    return await exchange(secure ? httpsRequest : httpRequest, request, body, options.answerLimit ?? ANSWER_LIMIT);
+    const limits = { octets: options.answerLimit ?? ANSWER_LIMIT, ms: options.deadlineMs ?? DEADLINE_MS };
+    return await exchange(secure ? httpsRequest : httpRequest, request, body, limits);
   }
 
   return {
@@ -95,7 +100,7 @@ function exchange(
   open: typeof httpRequest,
   request: RequestOptions,
   body: Uint8Array | undefined,
-  limit: number,
+  limits: { octets: number; ms: number },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const fail = (cause?: unknown) =>
@@ -109,7 +114,7 @@ function exchange(
       let size = 0;
       res.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size > limit) req.destroy(new Error('answer too large'));
+        if (size > limits.octets) req.destroy(new Error('answer too large'));
         else chunks.push(chunk);
       });
       res.on('error', fail);
@@ -117,6 +122,8 @@ function exchange(
       res.on('end', () => resolve(answerOf(res, Buffer.concat(chunks), cipherSuite)));
     });
     req.on('timeout', () => req.destroy(new Error('timed out')));
+    const deadline = setTimeout(() => req.destroy(new Error('took too long')), limits.ms);
+    req.on('close', () => clearTimeout(deadline));
     req.on('error', fail);
     req.end(body);
   });

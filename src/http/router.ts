@@ -41,13 +41,16 @@ export interface RouterOptions {
   takes?: string;
 }
 
+/** What a stranger sends is logged up to here. */
+const LOGGED_PATH = 200;
+
 /** A plain listener over a small table of routes; refusals become problem details and one log line. */
 export function createRouter(routes: readonly Route[], log: Log, options: RouterOptions = {}): Listener {
   const compiled = routes.map((route) => ({ route, segments: route.path.split('/') }));
   return (req, res) => {
     void serve(compiled, options, req, res).catch((error: unknown) => {
       const code = codeOf(error);
-      const fields = { method: req.method ?? '', path: pathOf(targetOf(req)), code };
+      const fields = { method: req.method ?? '', path: pathOf(targetOf(req)).slice(0, LOGGED_PATH), code };
       if (error instanceof GbaError) log.info('refused', fields);
       else log.error('failed', { ...fields, message: messageOf(error) });
       sendProblem(res, error, options.headersOf?.(code), options.causeOf);

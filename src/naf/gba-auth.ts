@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import {
   type Clock,
+  checkRandom,
   codeOf,
   GbaError,
   type Log,
@@ -98,6 +99,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   }
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
+  checkRandom(random);
   const log = options.log ?? silentLog;
   const algorithm = options.algorithm ?? 'MD5';
   const realm = `3GPP-bootstrapping@${fqdn}`;

@@ -1,4 +1,4 @@
-import { GbaError, type Sealer, toHex } from '../base/index.ts';
+import { GbaError, type Random, type Sealer, toHex } from '../base/index.ts';
 import type { StepEvent } from '../flow/index.ts';
 import type { Entry, Op, Store } from '../store/index.ts';
 import { type ReleaseGrant, readReturn, readUnregistration } from '../token/index.ts';
@@ -6,12 +6,21 @@ import type { Bootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
 import type { Contracts } from './contracts.ts';
 import { releaseFlow } from './flows.ts';
-import { claimsOf, findRelease, OPEN_RELEASE, openGrant, RELEASE, type ReleaseRecord } from './release-record.ts';
+import {
+  claimsOf,
+  decoyRelease,
+  findRelease,
+  OPEN_RELEASE,
+  openGrant,
+  RELEASE,
+  type ReleaseRecord,
+} from './release-record.ts';
 
 export interface LettingGoDeps {
   config: ShoConfig;
   store: Store;
   sealer: Sealer;
+  random: Random;
   contracts: Contracts;
   bootstraps: Bootstraps;
   /** HSS and BSF stop serving this IMPI; may be repeated. */
@@ -24,8 +33,12 @@ export type LettingGo = ReturnType<typeof createLettingGo>;
 /** The end of a release at the old SHO: the machine unregisters (9, 10), or gives the token back. */
 export function createLettingGo(deps: LettingGoDeps) {
   const { config, store, sealer, contracts, bootstraps, onStep } = deps;
+  const decoy = decoyRelease(sealer, deps.random);
 
-  async function withGrant<T>(entry: Entry<ReleaseRecord>, work: (grant: ReleaseGrant) => Promise<T>): Promise<T> {
+  async function withGrant<T>(
+    entry: Pick<Entry<ReleaseRecord>, 'key' | 'value'>,
+    work: (grant: ReleaseGrant) => Promise<T>,
+  ): Promise<T> {
     const grant = openGrant(sealer, entry.key, entry.value);
     try {
       return await work(grant);
@@ -77,11 +90,10 @@ export function createLettingGo(deps: LettingGoDeps) {
       const refuse = (): never => {
         throw new GbaError('unregistration-invalid', 'the unregistration is not valid');
       };
-      if (entry === undefined) return refuse();
-      const record = entry.value;
-      return await withGrant(entry, async (grant) => {
+      const record = (entry ?? decoy).value;
+      return await withGrant(entry ?? decoy, async (grant) => {
         const genuine = message.matches(grant.unregistrationProof) && message.m2meId === record.m2meId;
-        if (!genuine || !claimsOf(record).permissions.unregister) return refuse();
+        if (entry === undefined || !genuine || !claimsOf(record).permissions.unregister) return refuse();
         const discardRecord = toHex(message.discardRecord);
         if (record.discardRecord !== undefined && record.discardRecord !== discardRecord) return refuse();
         if (releaseFlow.can(record.state, 'unregistration')) {
@@ -103,10 +115,9 @@ export function createLettingGo(deps: LettingGoDeps) {
       const refuse = (): never => {
         throw new GbaError('return-invalid', 'the return is not valid');
       };
-      if (entry === undefined) return refuse();
-      const { m2meId, state } = entry.value;
-      const genuine = await withGrant(entry, async (grant) => message.matches(grant.returnProof));
-      if (!genuine || message.m2meId !== m2meId) return refuse();
+      const { m2meId, state } = (entry ?? decoy).value;
+      const genuine = await withGrant(entry ?? decoy, async (grant) => message.matches(grant.returnProof));
+      if (entry === undefined || !genuine || message.m2meId !== m2meId) return refuse();
       if (state === 'returned') return;
       if (!releaseFlow.can(state, 'return')) return refuse();
       await close(entry);

@@ -1,191 +1,24 @@
-import { GbaError, toHex } from '../base/index.ts';
+import { GbaError } from '../base/index.ts';
 import { dequeue, enqueue } from '../flow/index.ts';
-import type { PeerIdentity } from '../http/index.ts';
-import type { Entry, Op } from '../store/index.ts';
-import { openToken, readValidation, releaseLock } from '../token/index.ts';
-import { type Certificate, spkiSha256 } from '../x509/index.ts';
-import { type OrderEvent, orderFlow } from './flows.ts';
-import {
-  claimsOf,
-  findOrder,
-  OPEN_ORDER,
-  ORDER,
-  ORDER_OF_SERIAL,
-  type OrderDeps,
-  type OrderRecord,
-  tokenContext,
-} from './order-record.ts';
-import type { Packaging } from './packaging.ts';
-import type { Preloads } from './preloads.ts';
-import { checkOrderedToken } from './procedures/check-token.ts';
+import { readValidation, releaseLock } from '../token/index.ts';
+import { orderFlow } from './flows.ts';
+import { createOrderBook, type OrderBook } from './order-book.ts';
+import { claimsOf, findOrder, type OrderDeps } from './order-record.ts';
+import { createOrdering, type OrderingWork } from './ordering.ts';
+import { createPacking, type PackingWork } from './packing.ts';
 import { checkValidation } from './procedures/check-validation.ts';
-import type { OpenSubscription } from './subscriptions.ts';
-
-/** How often an order looks for another subscription when others were faster. */
-const RACES = 64;
-/** Work of our own that must be done although we crash: the outbox delivers it to ourselves. */
-export const SELF = 'self';
-
-export interface OrderRequest {
-  m2meId: string;
-  roId: string;
-  pvaId: string;
-  token: Uint8Array;
-  /** The machine holds the subscription already, in a slot of its own. */
-  bothPresent?: boolean | undefined;
-}
-
-export interface OrderWork {
-  packaging: Packaging;
-  preloads: Preloads;
-  provision(subscription: OpenSubscription): Promise<void>;
-  removeSubscriber(impi: string): Promise<void>;
-  /** Signed variant: throws when this device certificate is not to be trusted for the machine now. */
-  verifyDevice(certificate: Certificate, m2meId: string): void;
-  /** Something was put into the outbox. */
-  kick(): void;
-}
 
 export type Orders = ReturnType<typeof createOrders>;
 
 /** The new SHO's part: takes orders, has the machine validated, packs, delivers, corrects, registers. */
-export function createOrders(deps: OrderDeps, work: OrderWork) {
-  const { config, store, clock, random, sealer, subscriptions, contracts } = deps;
-  const { kick } = work;
-  const keyHashes = deps.signers.map(({ key }) => spkiSha256(key));
-  const skewMs = config.clockSkewSeconds * 1000;
-  const step = (number: number, to: string, what: string, serial: string): void =>
-    deps.onStep?.({ step: number, party: config.id, to, what, serial });
+export function createOrders(deps: OrderDeps, work: OrderingWork & PackingWork, kick: () => void) {
+  const book = createOrderBook(deps, kick);
+  return { ...createOrdering(deps, work, book), ...createPacking(deps, work, book), ...createProgress(deps, book) };
+}
 
-  /** One transition: the record by compare-and-set, together with whatever else it makes necessary. */
-  async function move(
-    entry: Entry<OrderRecord>,
-    event: OrderEvent,
-    change: Partial<OrderRecord>,
-    ops: Op[],
-  ): Promise<void> {
-    const { value, key, version } = entry;
-    const state = orderFlow.next(value.state, event);
-    const ended = orderFlow.isFinal(state);
-    const { sealedToken, ...rest } = value;
-    const close: Op[] = ended ? [{ space: OPEN_ORDER, key: value.m2meId, delete: true }] : [];
-    const kept = ended || sealedToken === undefined ? {} : { sealedToken };
-    const put: OrderRecord = { ...rest, ...kept, ...change, state };
-    const done = await store.commit([{ space: ORDER, key, expect: version, put }, ...close, ...ops]);
-    if (!done) throw new GbaError('conflict', 'the order is being changed', { retryable: true });
-    kick();
-  }
-
-  const selfJob = (name: string, orderId: string): Op =>
-    enqueue({ id: `${name}/${orderId}`, to: SELF, method: 'RUN', path: `${name}/${orderId}` });
-
-  const refuse = (entry: Entry<OrderRecord>, event: OrderEvent, reason: string): Promise<void> =>
-    move(entry, event, { reason }, [selfJob('withdraw', entry.key), dequeue(`deliver/${entry.key}`)]);
-
-  /** Step 6, and again after a failed activation: first the HSS, because a package that arrives must work. */
-  async function prepare(orderId: string): Promise<void> {
-    const entry = await findOrder(store, orderId);
-    const record = entry.value;
-    if (!orderFlow.can(record.state, 'packaged')) return;
-    const subscription = await subscriptions.open(record.impi);
-    try {
-      await work.provision(subscription);
-      const packed = await work.packaging.pack(orderId, record, subscription);
-      const json = { orderId, m2meId: record.m2meId, ...packed };
-      const kind = record.state === 'correcting' ? 'redeliver' : 'deliver';
-      const message = { id: `${kind}/${orderId}`, to: config.ro.id, method: 'POST', path: '/sho/v1/deliveries', json };
-      await move(entry, 'packaged', {}, [enqueue(message), contracts.signOp(record.m2meId, record.owner, record.impi)]);
-    } catch (error) {
-      if (!(error instanceof GbaError) || error.code !== 'signing-key-retired') throw error;
-      if (record.state === 'correcting') await move(entry, 'unpackable', { reason: error.code }, []);
-      else await refuse(entry, 'unpackable', error.code);
-    } finally {
-      subscription.k.erase();
-      subscription.opc.erase();
-    }
-  }
-
-  /** The subscription for an order: the one the machine holds already, or any that is free. */
-  async function subscriptionFor(orderId: string, request: OrderRequest) {
-    if (request.bothPresent !== true) return { ...(await subscriptions.take(orderId, random)), stored: {} };
-    const preload = await work.preloads.of(request.m2meId);
-    if (preload === undefined) {
-      throw new GbaError('preload-unknown', 'this machine holds no subscription of ours');
-    }
-    return { impi: preload.impi, op: undefined, stored: { storedDigest: preload.digest } };
-  }
-
+/** What PVA and RO report (5 to 14), and how our own messages fared. */
+function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, selfJob, refuse, step, kick }: OrderBook) {
   return {
-    keyHashes,
-
-    /** Step 1. The same token ordered again by the same owner is the same order. */
-    async take(peer: PeerIdentity | undefined, request: OrderRequest): Promise<{ orderId: string; fresh: boolean }> {
-      if (peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
-      const { claims, claimsDer, device, erase } = await openToken(request.token);
-      erase();
-      if (request.roId !== config.ro.id)
-        throw new GbaError('ro-unknown', 'we do not work with this registration operator');
-      if (request.pvaId !== config.pva.id)
-        throw new GbaError('pva-unknown', 'we do not work with this validation authority');
-      checkOrderedToken(claims, {
-        m2meId: request.m2meId,
-        shoId: config.id,
-        keyHashes,
-        roId: config.ro.id,
-        nowMs: clock.now(),
-        skewMs,
-      });
-      if (device !== undefined) work.verifyDevice(device, request.m2meId);
-      const serial = toHex(claims.serial);
-      const known = await store.get<string>(ORDER_OF_SERIAL, serial);
-      if (known !== undefined) {
-        const { value } = await findOrder(store, known.value);
-        const same = value.owner === peer.spkiSha256 && value.claims === claimsDer.toString('base64');
-        if (!same) throw new GbaError('token-serial-spent', 'this token was ordered with already');
-        return { orderId: known.value, fresh: false };
-      }
-      const orderId = toHex(random.bytes(16));
-      const nonce = toHex(random.bytes(32));
-      const record: OrderRecord = {
-        v: 1,
-        state: orderFlow.initial,
-        m2meId: request.m2meId,
-        owner: peer.spkiSha256,
-        serial,
-        impi: '',
-        nonce,
-        claims: claimsDer.toString('base64'),
-        sealedToken: sealer.seal(request.token, tokenContext(orderId)),
-      };
-      const json = { orderId, m2meId: request.m2meId, nonce };
-      for (let race = 0; ; race++) {
-        const { impi, op, stored } = await subscriptionFor(orderId, request);
-        const done = await store.commit([
-          { space: ORDER, key: orderId, expect: 0, put: { ...record, impi, ...stored } },
-          { space: OPEN_ORDER, key: request.m2meId, expect: 0, put: orderId },
-          { space: ORDER_OF_SERIAL, key: serial, expect: 0, put: orderId },
-          ...(op === undefined ? [] : [op]),
-          enqueue({ id: `validate/${orderId}`, to: config.pva.id, method: 'POST', path: '/sho/v1/validations', json }),
-        ]);
-        if (done) break;
-        if ((await store.get(OPEN_ORDER, request.m2meId)) !== undefined) {
-          throw new GbaError('order-open', 'this machine has an open order already');
-        }
-        // Another order took the same subscription first: take the next one.
-        if (race === RACES) throw new GbaError('overloaded', 'too many orders at once', { retryable: true });
-      }
-      kick();
-      step(1, 'owner', `order of ${request.m2meId} taken`, serial);
-      return { orderId, fresh: true };
-    },
-
-    async stateOf(peer: PeerIdentity | undefined, orderId: string) {
-      const { value } = await findOrder(store, orderId);
-      if (value.owner !== peer?.spkiSha256) throw new GbaError('order-unknown', 'no such order');
-      const { m2meId, state, reason } = value;
-      return { orderId, m2meId, state, ...(reason === undefined ? {} : { reason }) };
-    },
-
     /** Step 5. */
     async validated(orderId: string, der: Uint8Array): Promise<void> {
       const result = await readValidation(der);
@@ -195,7 +28,7 @@ export function createOrders(deps: OrderDeps, work: OrderWork) {
         orderId,
         m2meId,
         nonce: Buffer.from(nonce, 'hex'),
-        pvaKey: deps.pvaKey,
+        pvaKey: pvaKey,
         nowMs: clock.now(),
       });
       if (state !== 'validating') return;
@@ -285,28 +118,6 @@ export function createOrders(deps: OrderDeps, work: OrderWork) {
       if (kind === 'validate' && state === 'validating') await refuse(entry, 'validation-negative', code);
       if (kind === 'deliver' && state === 'delivering') await refuse(entry, 'delivery-refused', code);
       if (kind === 'redeliver' && state === 'redelivering') await move(entry, 'delivery-refused', { reason: code }, []);
-    },
-
-    /** Orders whose token ran out before anything was delivered: nobody else will end them. */
-    async lapse(): Promise<void> {
-      for (const { value: orderId } of await store.list<string>(OPEN_ORDER)) {
-        const entry = await findOrder(store, orderId);
-        const over = clock.now() > claimsOf(entry.value).notAfter + skewMs;
-        if (over && orderFlow.can(entry.value.state, 'lapsed')) await refuse(entry, 'lapsed', 'token-expired');
-      }
-    },
-
-    /** Work that the outbox gives back to us: `prepare/<order>`, `correct/<order>` and `withdraw/<order>`. */
-    async run(job: string): Promise<void> {
-      const [kind, orderId = ''] = job.split('/');
-      if (kind === 'withdraw') {
-        await work.removeSubscriber((await findOrder(store, orderId)).value.impi);
-        return;
-      }
-      const entry = await findOrder(store, orderId);
-      const { state, corrections = 0 } = entry.value;
-      if (state === 'correcting' && corrections > config.maxCorrections) await move(entry, 'unpackable', {}, []);
-      else await prepare(orderId);
     },
   };
 }

@@ -1,6 +1,13 @@
-import { GbaError, type Sealer, SecretKey } from '../base/index.ts';
+import { GbaError, type Random, type Sealer, SecretKey, toHex } from '../base/index.ts';
 import type { Entry, Store } from '../store/index.ts';
-import { type Claims, decodeClaims, type ReleaseGrant, releaseGrant } from '../token/index.ts';
+import {
+  type Claims,
+  decodeClaims,
+  encodeClaims,
+  newReleaseGrant,
+  type ReleaseGrant,
+  releaseGrant,
+} from '../token/index.ts';
 import type { ReleaseState } from './flows.ts';
 
 export const RELEASE = 'release';
@@ -47,4 +54,32 @@ export function openGrant(sealer: Sealer, serial: string, record: ReleaseRecord)
   );
   all.erase();
   return releaseGrant(claimsOf(record), secrets);
+}
+
+/** Stands in for a serial that is not here, so that looking for it costs the same work; no message fits its keys. */
+export function decoyRelease(sealer: Sealer, random: Random): { key: string; value: ReleaseRecord } {
+  const serial = random.bytes(16);
+  const claims: Claims = {
+    version: 1,
+    serial,
+    bootstrap: { blinded: random.bytes(32) },
+    m2meId: 'nobody',
+    newSho: { id: 'nobody', keyHashes: [random.bytes(32)] },
+    roId: 'nobody',
+    permissions: { install: false, unregister: false },
+    notBefore: 0,
+    notAfter: 0,
+    releaseLock: random.bytes(32),
+  };
+  const key = toHex(serial);
+  const secret = (): SecretKey => SecretKey.adopt(random.bytes(SECRET));
+  const grant = newReleaseGrant(claims, secret(), secret());
+  const common = { v: 1, state: 'returned', m2meId: 'nobody', impi: 'nobody' } as const;
+  const value = {
+    ...common,
+    claims: encodeClaims(claims).toString('base64'),
+    sealed: sealGrant(sealer, key, grant),
+  };
+  grant.erase();
+  return { key, value };
 }

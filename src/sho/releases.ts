@@ -1,4 +1,4 @@
-import { type Clock, equalBytes, GbaError, type Random, type Sealer, SecretKey, toHex } from '../base/index.ts';
+import { type Clock, codeOf, equalBytes, GbaError, type Random, type Sealer, SecretKey, toHex } from '../base/index.ts';
 import type { StepEvent } from '../flow/index.ts';
 import type { PeerIdentity } from '../http/index.ts';
 import type { Entry, Op, Store } from '../store/index.ts';
@@ -141,8 +141,11 @@ export function createReleases(deps: ReleaseDeps) {
 
   async function ownRelease(peer: PeerIdentity | undefined, serial: string): Promise<Entry<ReleaseRecord>> {
     const entry = await findRelease(store, serial);
-    if (entry === undefined) throw new GbaError('release-unknown', 'no such release');
-    await contracts.ownedBy(peer, entry.value.m2meId);
+    if (entry === undefined) throw unknownRelease();
+    await contracts.ownedBy(peer, entry.value.m2meId).catch((error: unknown) => {
+      // A stranger does not learn which serials are here.
+      throw codeOf(error) === 'not-owner' ? unknownRelease() : error;
+    });
     return entry;
   }
 
@@ -209,7 +212,7 @@ export function createReleases(deps: ReleaseDeps) {
     async recall(peer: PeerIdentity | undefined, serial: string): Promise<{ serial: string; state: ReleaseState }> {
       const ours = peer?.names.includes(config.id) === true;
       const entry = ours ? await findRelease(store, serial) : await ownRelease(peer, serial);
-      if (entry === undefined) throw new GbaError('release-unknown', 'no such release');
+      if (entry === undefined) throw unknownRelease();
       const { state, m2meId } = entry.value;
       if (state === 'recalling' || state === 'returned') return { serial, state };
       if (state !== 'composed' && state !== 'issued') {
@@ -223,5 +226,6 @@ export function createReleases(deps: ReleaseDeps) {
   };
 }
 
+const unknownRelease = (): GbaError => new GbaError('release-unknown', 'no such release');
 const releaseOpen = (): GbaError => new GbaError('release-open', 'this machine has an open release already');
 const changing = (): GbaError => new GbaError('conflict', 'the release is being changed', { retryable: true });

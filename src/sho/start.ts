@@ -9,8 +9,9 @@ import type { ShoConfig } from './config.ts';
 import { createContracts } from './contracts.ts';
 import { macListener, operatorListener, uaListener } from './http.ts';
 import { createLettingGo } from './letting-go.ts';
+import { SELF } from './order-book.ts';
 import type { OrderDeps } from './order-record.ts';
-import { createOrders, SELF } from './orders.ts';
+import { createOrders } from './orders.ts';
 import { createPackaging } from './packaging.ts';
 import { createPreloads } from './preloads.ts';
 import { createReleases } from './releases.ts';
@@ -52,7 +53,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   await subscriptions.seed(config.subscriptions);
   const contracts = createContracts(config, store);
   const bootstraps = createBootstraps({ config, store, sealer, zn, contracts, onStep });
-  const lettingGo = createLettingGo({ config, store, sealer, contracts, bootstraps, removeSubscriber, onStep });
+  const lettingGo = createLettingGo({ config, store, sealer, random, contracts, bootstraps, removeSubscriber, onStep });
   const signers = signersOf(config);
   const files = { authorities: config.deviceAuthorities, crls: config.deviceCrls };
   const checkDevice = createDeviceCheck(files, readTextFile, () => clock.now());
@@ -81,14 +82,8 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const orderDeps: OrderDeps = { ...common, signers, subscriptions, pvaKey };
   const packaging = createPackaging(orderDeps);
   const preloads = createPreloads(orderDeps, packaging);
-  const orders = createOrders(orderDeps, {
-    packaging,
-    preloads,
-    provision,
-    removeSubscriber,
-    verifyDevice,
-    kick: outbox.kick,
-  });
+  const work = { packaging, preloads, provision, removeSubscriber, verifyDevice };
+  const orders = createOrders(orderDeps, work, () => outbox.kick());
 
   const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
   const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));

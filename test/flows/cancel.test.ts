@@ -91,7 +91,7 @@ test('cancel: a machine that is past step 8 is not asked any more; its unregistr
       await assert.rejects(owner.cancel(MACHINE, 1_000), (error) => codeOf(error) === 'too-late');
       const oldSho = await ownerAt(lab, NAMES.oldSho);
       const serial = owner.journal.of(MACHINE).serial ?? '';
-      await assert.rejects(oldSho.recall(serial), (error) => ['too-late', 'not-owner'].includes(codeOf(error)));
+      await assert.rejects(oldSho.recall(serial), (error) => ['too-late', 'release-unknown'].includes(codeOf(error)));
       oldSho.close();
     },
     { scenario },

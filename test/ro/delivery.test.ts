@@ -76,7 +76,7 @@ test('another subscriber than the machine gets neither the offer nor the package
   await refuses('machine-unknown', () => lab.ua(other, 'GET', `/ua/v1/delivery?m2me=${M2ME}`));
   await refuses('delivery-unknown', () => lab.ua(other, 'GET', `/ua/v1/deliveries/${name}/package`));
   const refusal = { reason: 'token-expired', return: '' };
-  await refuses('machine-unknown', () => lab.ua(other, 'POST', `/ua/v1/deliveries/${name}/refusals`, refusal));
+  await refuses('delivery-unknown', () => lab.ua(other, 'POST', `/ua/v1/deliveries/${name}/refusals`, refusal));
 });
 
 test('an acknowledgement before the machine was offered anything is refused', () =>

@@ -94,7 +94,7 @@ test('a release with a member too many is refused', () =>
   ));
 
 test('a stranger does not learn how a release stands', () =>
-  refuses('not-owner', () => lab.as('stranger.test').send('GET', `/owner/v1/releases/${serial}`)));
+  refuses('release-unknown', () => lab.as('stranger.test').send('GET', `/owner/v1/releases/${serial}`)));
 
 test('unregistration of an unknown serial is refused', () =>
   refuses('unregistration-invalid', () => {

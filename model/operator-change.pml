@@ -1,0 +1,13 @@
+/* The operator change as a model for spin: docs/model.md says what is modelled, `npm run model` checks it. */
+#include "names.pml"
+#include "state.pml"
+#include "network.pml"
+#include "machine.pml"
+#include "old-sho.pml"
+#include "new-sho.pml"
+#include "ro.pml"
+#include "pva.pml"
+#include "owner.pml"
+#include "world.pml"
+#include "properties.pml"
+#include "start.pml"

@@ -1,0 +1,43 @@
+import { GbaError } from '../base/index.ts';
+import { dequeue, enqueue } from '../flow/index.ts';
+import type { Entry, Op } from '../store/index.ts';
+import { type OrderEvent, orderFlow } from './flows.ts';
+import { OPEN_ORDER, ORDER, type OrderDeps, type OrderRecord } from './order-record.ts';
+
+/** Work of our own that must be done although we crash: the outbox delivers it to ourselves. */
+export const SELF = 'self';
+
+export type OrderBook = ReturnType<typeof createOrderBook>;
+
+/** The records of orders: each transition is one commit with the messages that it makes necessary. `kick`: there are some. */
+export function createOrderBook({ config, store, onStep }: OrderDeps, kick: () => void) {
+  /** One transition: the record by compare-and-set, together with whatever else it makes necessary. */
+  async function move(
+    entry: Entry<OrderRecord>,
+    event: OrderEvent,
+    change: Partial<OrderRecord>,
+    ops: Op[],
+  ): Promise<void> {
+    const { value, key, version } = entry;
+    const state = orderFlow.next(value.state, event);
+    const ended = orderFlow.isFinal(state);
+    const { sealedToken, ...rest } = value;
+    const close: Op[] = ended ? [{ space: OPEN_ORDER, key: value.m2meId, delete: true }] : [];
+    const kept = ended || sealedToken === undefined ? {} : { sealedToken };
+    const put: OrderRecord = { ...rest, ...kept, ...change, state };
+    const done = await store.commit([{ space: ORDER, key, expect: version, put }, ...close, ...ops]);
+    if (!done) throw new GbaError('conflict', 'the order is being changed', { retryable: true });
+    kick();
+  }
+
+  const selfJob = (name: string, orderId: string): Op =>
+    enqueue({ id: `${name}/${orderId}`, to: SELF, method: 'RUN', path: `${name}/${orderId}` });
+
+  const refuse = (entry: Entry<OrderRecord>, event: OrderEvent, reason: string): Promise<void> =>
+    move(entry, event, { reason }, [selfJob('withdraw', entry.key), dequeue(`deliver/${entry.key}`)]);
+
+  const step = (number: number, to: string, what: string, serial: string): void =>
+    onStep?.({ step: number, party: config.id, to, what, serial });
+
+  return { move, selfJob, refuse, step, kick };
+}
