@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { diameterRouteSchema, diameterSchema } from '../diameter/index.ts';
 import { keyLifetimeSchema, listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
@@ -26,30 +27,42 @@ const oauthSchema = z.strictObject({
   keyFile: z.string(),
 });
 
-export const bsfConfigSchema = z.strictObject({
-  /** Full DNS name of the BSF: digest realm, domain of the B-TID, part of the TMPI derivation. */
-  name: fqdn,
-  ub: listenSchema,
-  sbi: listenSchema,
-  tls: tlsFilesSchema,
-  hss: peerSchema,
-  nafs: z.array(nafSchema),
-  /** Certificate names that may list and drop contexts. */
-  admin: z.array(z.string()).default([]),
-  keyLifetimeSeconds: keyLifetimeSchema.default(86_400),
-  challengeSeconds: z.int().min(1).max(600).default(30),
-  /** Unfinished runs of one identity in one challenge time; more are answered 503. */
-  maxOutstanding: z.int().min(1).max(60_000).default(32),
-  /** AMF (hex) in challenges to identities that nobody has, until the first vector shows what the HSS uses. */
-  unknownAmf: z
-    .string()
-    .regex(/^[0-9a-fA-F]{4}$/)
-    .default('0000'),
-  oauth: oauthSchema.optional(),
-  store: storeConfigSchema,
-  /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */
-  keyFile: z.string(),
+/** The HSS: by SBI JSON (TS 29.562) or over Zh (TS 29.109). */
+const hssSchema = z.union([peerSchema, z.strictObject({ diameter: diameterRouteSchema })], {
+  error: '{ url, serverName } or { diameter: { realm, host?, via? } }',
 });
+
+export const bsfConfigSchema = z
+  .strictObject({
+    /** Full DNS name of the BSF: digest realm, domain of the B-TID, part of the TMPI derivation. */
+    name: fqdn,
+    ub: listenSchema,
+    sbi: listenSchema,
+    tls: tlsFilesSchema,
+    hss: hssSchema,
+    /** Own Diameter node: Zh to the HSS and Zn for the NAFs among its peers. */
+    diameter: diameterSchema.optional(),
+    nafs: z.array(nafSchema),
+    /** Certificate names that may list and drop contexts. */
+    admin: z.array(z.string()).default([]),
+    keyLifetimeSeconds: keyLifetimeSchema.default(86_400),
+    challengeSeconds: z.int().min(1).max(600).default(30),
+    /** Unfinished runs of one identity in one challenge time; more are answered 503. */
+    maxOutstanding: z.int().min(1).max(60_000).default(32),
+    /** AMF (hex) in challenges to identities that nobody has, until the first vector shows what the HSS uses. */
+    unknownAmf: z
+      .string()
+      .regex(/^[0-9a-fA-F]{4}$/)
+      .default('0000'),
+    oauth: oauthSchema.optional(),
+    store: storeConfigSchema,
+    /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */
+    keyFile: z.string(),
+  })
+  .refine(({ hss, diameter }) => 'url' in hss || diameter !== undefined, {
+    path: ['diameter'],
+    error: 'hss.diameter needs it: the own node and its peers',
+  });
 export type BsfConfig = z.infer<typeof bsfConfigSchema>;
 export type NafPolicy = z.infer<typeof nafSchema>;
 export type OauthConfig = z.infer<typeof oauthSchema>;

@@ -1,5 +1,4 @@
-import { type Clock, fromHex, GbaError, type Log, type Sealer } from '../base/index.ts';
-import { parseBtid } from '../gba/index.ts';
+import { fromHex, GbaError } from '../base/index.ts';
 import {
   authorizationsOf,
   bootstrappingInfoRequestSchema,
@@ -12,17 +11,12 @@ import {
   requirePeer,
   standardCause,
 } from '../http/index.ts';
-import type { Store } from '../store/index.ts';
 import { type BearerCheck, bearerChallenge } from './bearer.ts';
+import { type BootstrappingInfoDeps, bootstrappingInfo } from './bootstrapping-info.ts';
 import type { BsfConfig } from './config.ts';
-import { findNafPolicy, releaseKey } from './procedures/release-key.ts';
-import { CONTEXTS, type ContextRecord, contextsOf, dropSubscription, openKs } from './records.ts';
+import { contextsOf, dropSubscription } from './records.ts';
 
-export interface SbiDeps {
-  store: Store;
-  sealer: Sealer;
-  clock: Clock;
-  log: Log;
+export interface SbiDeps extends BootstrappingInfoDeps {
   bearer: BearerCheck | undefined;
 }
 
@@ -83,26 +77,6 @@ async function keyFor({ nafs }: Pick<BsfConfig, 'nafs'>, deps: SbiDeps, context:
   const configured = nafs.filter(({ client }) => peer.names.includes(client)).flatMap((naf) => naf.instanceId ?? []);
   deps.bearer?.check(authorizationsOf(context.req), [...peer.names, ...peer.instanceIds, ...configured]);
   const { btId, nafId, gbaUAware, gsIds } = context.json(bootstrappingInfoRequestSchema);
-  const policy = findNafPolicy(nafs, peer.names, nafId.nafFqdn);
-  const entry = isBtid(btId) ? await deps.store.get<ContextRecord>(CONTEXTS, btId) : undefined;
-  // The key's own end counts, whatever the store keeps.
-  if (entry === undefined || entry.value.keyExpiry <= deps.clock.now()) {
-    throw new GbaError('btid-unknown', 'no context for this B-TID');
-  }
-  const ks = openKs(deps.sealer, btId, entry.value.sealed);
   const query = { btid: btId, nafFqdn: nafId.nafFqdn, uaId: fromHex(nafId.uaSecProtId, 5), gbaUAware, gsIds };
-  const response = releaseKey(query, policy, entry.value, ks);
-  ks.erase();
-  deps.log.info('key-released', { btid: btId, naf: nafId.nafFqdn, uaId: nafId.uaSecProtId, client: policy.client });
-  return response;
-}
-
-/** Text that is no B-TID never reaches the store. */
-function isBtid(text: string): boolean {
-  try {
-    parseBtid(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return await bootstrappingInfo(nafs, deps, peer.names, query);
 }

@@ -1,6 +1,14 @@
-import { createSealer, fromHex } from '../base/index.ts';
+import { createSealer, fromHex, GbaError } from '../base/index.ts';
+import { type DiameterNode, startDiameterNode, ZH_APPLICATION, ZN_APPLICATION } from '../diameter/index.ts';
 import type { FunctionDeps } from '../flow/index.ts';
-import { type Listener, type ListenOptions, listen, loadSealingKey, loadTls } from '../http/index.ts';
+import {
+  type Listener,
+  type ListenOptions,
+  listen,
+  loadSealingKey,
+  loadTls,
+  type TlsCredentials,
+} from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import type { AvSource } from './av-source.ts';
 import { createBearerCheck } from './bearer.ts';
@@ -9,6 +17,8 @@ import type { BsfConfig } from './config.ts';
 import { createHssClient } from './hss-client.ts';
 import { createSbiListener } from './sbi.ts';
 import { createUbListener } from './ub.ts';
+import { createZhClient } from './zh-client.ts';
+import { createZnService } from './zn-server.ts';
 
 export interface BsfDeps extends FunctionDeps {
   /** Instead of the HSS that the configuration names: vectors from the same process. */
@@ -16,7 +26,7 @@ export interface BsfDeps extends FunctionDeps {
 }
 
 export interface RunningBsf {
-  ports: { ub: number; sbi: number };
+  ports: { ub: number; sbi: number; diameter?: number };
   close(): Promise<void>;
 }
 
@@ -27,7 +37,20 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
   const bearer = config.oauth === undefined ? undefined : createBearerCheck(config.oauth, clock);
   const store = deps.store ?? (await openStore(config.store, clock, log));
-  const avSource = deps.avSource ?? createHssClient(config.hss, tls);
+  const closeStore = async (): Promise<void> => {
+    if (deps.store === undefined) await store.close();
+  };
+  const zn = createZnService(config.nafs, { store, sealer, clock, log });
+  const applications = [ZH_APPLICATION, ZN_APPLICATION];
+  const diameter =
+    config.diameter &&
+    (await startDiameterNode(config.diameter, applications, [zn], { clock, random, log, tls }).catch(
+      async (error: unknown) => {
+        await closeStore();
+        throw error;
+      },
+    ));
+  const avSource = deps.avSource ?? avSourceOf(config, diameter, tls);
   const service = createBootstrapService(
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },
     { store, sealer, avSource, clock, random, log },
@@ -39,9 +62,10 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
     return server.port;
   };
   const close = async () => {
+    await diameter?.close();
     await Promise.all(opened.map((server) => server.close()));
     if (deps.avSource === undefined) avSource.close?.();
-    if (deps.store === undefined) await store.close();
+    await closeStore();
   };
   try {
     const ub = await open(`${config.name} ub`, createUbListener(config.name, service, log), config.ub);
@@ -50,9 +74,17 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
       tls,
       clientCertificate: 'required',
     });
-    return { ports: { ub, sbi }, close };
+    const ports = { ub, sbi, ...(diameter?.port !== undefined && { diameter: diameter.port }) };
+    return { ports, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What carries Zh is a matter of configuration; nobody behind this knows. */
+function avSourceOf({ hss }: BsfConfig, diameter: DiameterNode | undefined, tls: TlsCredentials): AvSource {
+  if ('url' in hss) return createHssClient(hss, tls);
+  if (diameter === undefined) throw new GbaError('config-invalid', 'hss.diameter needs the member diameter');
+  return createZhClient(diameter, hss.diameter);
 }

@@ -1,18 +1,20 @@
 import { createSealer } from '../base/index.ts';
+import { startDiameterNode, ZH_APPLICATION } from '../diameter/index.ts';
 import type { FunctionDeps } from '../flow/index.ts';
-import { listen, loadSealingKey, loadTls, type RunningServer, readTextFile } from '../http/index.ts';
+import { listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import type { HssConfig } from './config.ts';
 import { hssListener } from './http.ts';
 import { parseSubscribers } from './import.ts';
 import { createSubscribers } from './subscribers.ts';
+import { createZhService } from './zh-server.ts';
 
 export interface RunningHss {
-  ports: { sbi: number };
+  ports: { sbi: number; diameter?: number };
   close(): Promise<void>;
 }
 
-/** Opens the store, imports subscribers into a new one, serves SBI and administration over mutual TLS. */
+/** Opens the store, imports subscribers into a new one, serves SBI and administration over mutual TLS, and Zh when configured. */
 export async function startHss(config: HssConfig, deps: FunctionDeps): Promise<RunningHss> {
   const store = deps.store ?? (await openStore(config.store, deps.clock, deps.log));
   const closeStore = async (): Promise<void> => {
@@ -21,7 +23,7 @@ export async function startHss(config: HssConfig, deps: FunctionDeps): Promise<R
   try {
     const server = await serve(config, deps, store);
     return {
-      ports: { sbi: server.port },
+      ports: server.ports,
       async close() {
         await server.close();
         await closeStore();
@@ -33,7 +35,7 @@ export async function startHss(config: HssConfig, deps: FunctionDeps): Promise<R
   }
 }
 
-async function serve(config: HssConfig, deps: FunctionDeps, store: Store): Promise<RunningServer> {
+async function serve(config: HssConfig, deps: FunctionDeps, store: Store): Promise<RunningHss> {
   const log = deps.log.child({ fn: config.name });
   const { clock, random } = deps;
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
@@ -44,9 +46,25 @@ async function serve(config: HssConfig, deps: FunctionDeps, store: Store): Promi
     if (count > 0) log.info('subscribers-imported', { count });
   }
   const listener = hssListener(subscribers, config, log);
-  return await listen(deps.wrap?.(config.name, listener) ?? listener, {
-    ...config.sbi,
-    tls: loadTls(config.tls),
-    clientCertificate: 'required',
-  });
+  const tls = loadTls(config.tls);
+  const services = [createZhService(subscribers, config.clients.av, log)];
+  const diameter =
+    config.diameter && (await startDiameterNode(config.diameter, [ZH_APPLICATION], services, { ...deps, log, tls }));
+  try {
+    const server = await listen(deps.wrap?.(config.name, listener) ?? listener, {
+      ...config.sbi,
+      tls,
+      clientCertificate: 'required',
+    });
+    return {
+      ports: { sbi: server.port, ...(diameter?.port !== undefined && { diameter: diameter.port }) },
+      async close() {
+        await diameter?.close();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await diameter?.close();
+    throw error;
+  }
 }

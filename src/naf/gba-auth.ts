@@ -24,7 +24,7 @@ import { createMemoryCounts, createNonceMaker, createStoreCounts } from './nonce
 import { mayIntend, readUaRequest, type UaTerms } from './procedures/read-request.ts';
 import { createSessions, type GbaIdentity, type Session } from './sessions.ts';
 import { createVerifier, type Proof, type Refused, refusal, type Verdict } from './verifier.ts';
-import type { ZnClient } from './zn-client.ts';
+import type { ZnClient } from './zn-types.ts';
 
 declare module 'http' {
   interface IncomingMessage {

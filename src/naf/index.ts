@@ -1,4 +1,5 @@
 export { type ZnRoutes, znRoutesSchema } from './config.ts';
 export { type GbaAuth, type GbaAuthOptions, gbaAuth } from './gba-auth.ts';
 export type { GbaIdentity } from './sessions.ts';
-export { createZnClient, type ZnAnswer, type ZnClient, type ZnQuery } from './zn-client.ts';
+export { createZnClient } from './zn-client.ts';
+export type { ZnAnswer, ZnClient, ZnQuery } from './zn-types.ts';

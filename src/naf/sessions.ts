@@ -1,7 +1,7 @@
 import { type Clock, GbaError } from '../base/index.ts';
 import { computeHa1 } from '../digest/index.ts';
 import type { Uss } from '../http/index.ts';
-import type { ZnAnswer, ZnClient } from './zn-client.ts';
+import type { ZnAnswer, ZnClient } from './zn-types.ts';
 
 /** Who asks, as the handlers behind the middleware see it (`req.gba`). `keyExpiry` in ms since 1970. */
 export interface GbaIdentity {

@@ -6,44 +6,48 @@ import {
   bootstrappingInfoResponseSchema,
   createClient,
   NBSP_GBA_PATH,
+  type PeerConfig,
   type TlsCredentials,
-  type Uss,
 } from '../http/index.ts';
-import type { ZnRoutes } from './config.ts';
+import { type ZnRoute, type ZnRoutes, znRoutesSchema } from './config.ts';
+import { createZnNodes, type ZnNodes } from './zn-diameter.ts';
+import type { ZnAnswer, ZnClient } from './zn-types.ts';
 
-export interface ZnQuery {
-  btid: string;
-  nafFqdn: string;
-  /** Ua security protocol identifier, 5 octets. */
-  uaId: Uint8Array;
-  gsIds?: number[];
-  gbaUAware?: boolean;
-}
-
-/** Key material for one NAF_Id; times in ms since 1970. */
-export interface ZnAnswer {
-  ksNaf: SecretKey;
-  ksIntNaf?: SecretKey;
-  keyExpiry: number;
-  bootstrapTime?: number;
-  impi?: string;
-  uss?: Uss[];
-}
-
-/** Zn (TS 33.220 4.5.3), whatever carries it. Throws `btid-unknown`, `naf-not-allowed`, `peer-unreachable`. */
-export interface ZnClient {
-  fetch(query: ZnQuery): Promise<ZnAnswer>;
-}
-
-/** Zn over Nbsp_GBA (TS 29.309), routed by the domain of the B-TID; a domain without a route is an unknown B-TID. */
+/**
+ * Zn, routed by the domain of the B-TID, over what the route says: Nbsp_GBA (TS 29.309) or Diameter (TS 29.109). A domain without
+ * a route is an unknown B-TID.
+ */
 export function createZnClient(options: { routes: ZnRoutes; tls: TlsCredentials }): ZnClient & { close(): void } {
+  const parsed = znRoutesSchema.safeParse(options.routes);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new GbaError('config-invalid', `zn: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  }
+  const nodes = createZnNodes(options.tls);
   const clients = new Map(
-    options.routes.map(({ bsf, peer }) => [bsf.toLowerCase(), createClient({ ...peer, tls: options.tls })]),
+    parsed.data.map((route) => [route.bsf.toLowerCase(), clientOf(route, nodes, options.tls)] as const),
   );
   return {
     async fetch(query) {
       const client = clients.get(domainOf(query.btid));
       if (client === undefined) throw new GbaError('btid-unknown', 'no BSF is configured for this B-TID');
+      return await client.fetch(query);
+    },
+    close() {
+      for (const client of clients.values()) client.close?.();
+      nodes.close();
+    },
+  };
+}
+
+function clientOf(route: ZnRoute, nodes: ZnNodes, tls: TlsCredentials): ZnClient & { close?: () => void } {
+  return 'peer' in route ? sbiClient(route.peer, tls) : nodes.client(route.diameter);
+}
+
+function sbiClient(peer: PeerConfig, tls: TlsCredentials): ZnClient & { close(): void } {
+  const client = createClient({ ...peer, tls });
+  return {
+    async fetch(query) {
       const request: BootstrappingInfoRequest = {
         btId: query.btid,
         nafId: { nafFqdn: query.nafFqdn, uaSecProtId: toHex(query.uaId) },
@@ -52,9 +56,7 @@ export function createZnClient(options: { routes: ZnRoutes; tls: TlsCredentials 
       };
       return read(await client.send('POST', NBSP_GBA_PATH, { json: request }));
     },
-    close() {
-      for (const client of clients.values()) client.close();
-    },
+    close: () => client.close(),
   };
 }
 

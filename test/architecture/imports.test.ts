@@ -6,7 +6,7 @@ import { test } from 'node:test';
 const ROOT = join(import.meta.dirname, '../..');
 const SRC = join(ROOT, 'src');
 
-const PURE = ['base', 'aka', 'gba', 'token', 'x509', 'mcim', 'digest', 'http', 'store', 'flow'];
+const PURE = ['base', 'aka', 'gba', 'token', 'x509', 'mcim', 'digest', 'diameter', 'http', 'store', 'flow'];
 /** Who may import whom: the table of the house (docs/architecture.md). */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   token: ['base', 'gba', 'x509'],
   mcim: ['base', 'aka', 'x509'],
   digest: ['base'],
+  diameter: ['base', 'aka', 'gba'],
   http: ['base', 'digest', 'gba'],
   store: ['base'],
   flow: ['base', 'store'],

@@ -1,0 +1,10 @@
+export * from './answer.ts';
+export * from './avp.ts';
+export * from './base-avps.ts';
+export * from './check.ts';
+export * from './commands.ts';
+export * from './framer.ts';
+export * from './gba-avps.ts';
+export * from './message.ts';
+export * from './refusal.ts';
+export { VENDOR_3GPP } from './rules.ts';
