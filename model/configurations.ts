@@ -67,6 +67,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   breaks('I8', 'return-needs-token-key', 'no return for a token whose bootstrap is gone', 'KS_EXPIRES'),
   breaks('I8', 'correction-expires', 'a corrected package only while the token is valid', 'FAILURES=1'),
   breaks('I8', 'old-failure-unanswered', 'the RO ignores the failure of a corrected package', 'FAILURES=1', 'LOSSES=1'),
+  breaks('I8', 'out-of-order-answered', 'the new SHO drops a failure that comes before the answer of 6', 'FAILURES=2'),
   breaks('I8', 'old-delivery-corrects', 'an older package passes for a correction', 'FAILURES=2', 'REPEATS=1'),
   breaks('I1', 'early-discard', 'discard before the package is complete'),
   breaks('I1', 'erase-before-journal', 'erasing before the journal says so'),

@@ -2,6 +2,11 @@
 
 #define SHOWN_ALREADY (orders[s] == released || orders[s] == correcting || orders[s] == redelivering || \
                        orders[s] == registering || orders[s] == done || orders[s] == failed)
+#ifdef WRONG_OUT_OF_ORDER_ANSWERED
+#define OUT_OF_ORDER false
+#else
+#define OUT_OF_ORDER DELIVERS
+#endif
 #define DELIVERS (orders[s] == delivering || orders[s] == redelivering)
 
 proctype new_sho(byte s) {
@@ -66,8 +71,9 @@ end:
   :: d_step { ON_WIRE(OUTCOME_GOOD) && SHOWN_ALREADY && !DELIVERS ->
        TAKE_WIRE(OUTCOME_GOOD);
        if :: TAKE(orders, released, result_success, registering) :: else fi }
-  :: d_step { packed[s] > 0 && ON_WIRE(OUTCOME_BAD + packed[s]) && SHOWN_ALREADY && !DELIVERS ->
+  :: d_step { packed[s] > 0 && ON_WIRE(OUTCOME_BAD + packed[s]) && SHOWN_ALREADY && !OUT_OF_ORDER ->
        TAKE_WIRE(OUTCOME_BAD + packed[s]);
+       answered[s] = packed[s];
        if :: TAKE(orders, released, result_failure, correcting) :: else fi }
 #ifdef WRONG_OUTCOME_OF_ANY_PACKAGE
   :: d_step { packed[s] == 2 && ON_WIRE(OUTCOME_BAD + 1) && SHOWN_ALREADY && !DELIVERS ->

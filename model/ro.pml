@@ -111,8 +111,8 @@ end:
   :: d_step { IN_AIR(FAILURE + 1) -> TAKE_AIR(FAILURE + 1); take_failure(1) }
   :: d_step { IN_AIR(FAILURE + 2) -> TAKE_AIR(FAILURE + 2); take_failure(2) }
   :: d_step { IN_AIR(FAILURE + 3) -> TAKE_AIR(FAILURE + 3); take_failure(3) }
-  :: d_step { deliveries[s] == failed && packed[s] == offering[s] && orders[s] != correcting && orders[s] != failed &&
-              !ON_WIRE(OUTCOME_BAD + offering[s]) -> SAY_WIRE(OUTCOME_BAD + offering[s]) }
+  :: d_step { deliveries[s] == failed && answered[s] < offering[s] && !ON_WIRE(OUTCOME_BAD + offering[s]) ->
+       SAY_WIRE(OUTCOME_BAD + offering[s]) }
 #endif
   :: d_step { deliveries[s] == succeeded && orders[s] != registering && orders[s] != done && !ON_WIRE(OUTCOME_GOOD) ->
        SAY_WIRE(OUTCOME_GOOD) }

@@ -40,6 +40,7 @@ bool names_new[SERIALS];
 byte offering[SERIALS];
 byte packed[SERIALS];
 byte provisioned[SERIALS];
+byte answered[SERIALS];  /* the package whose failure the new SHO has answered: the RO's outbox is done with it */
 /* Owner: has the token; ordered with claims that the old SHO never signed. */
 bool token[SERIALS];
 bool unsigned_order[SERIALS];
