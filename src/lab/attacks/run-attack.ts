@@ -33,6 +33,7 @@ const TAKEN = 'taken';
 /** Every space that any party keeps records in. */
 const SPACES = [
   ...['release', 'open-release', 'bootstrap', 'order', 'open-order', 'order-of-serial', 'subscription', 'customer'],
+  ...['device', 'preload'],
   ...['delivery', 'package', 'open-delivery', 'delivery-of-order', 'registration', 'validation', 'open-validation'],
   ...['subscriber', 'outbox', 'm2me', 'm2me-change', 'naf-nonce'],
   ...['bsf-challenge', 'bsf-context', 'bsf-subscription', 'bsf-tmpi'],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ListOptions } from '../contract.ts';
+import { compareKeys } from '../record.ts';
 import { check, keysOf, put, type StoreCheck, times } from './check.ts';
 
 const EMOJI = '\u{1f600}';
@@ -58,7 +59,7 @@ const ODD_KEYS = [
 /** What the contract says a page is. */
 function pageOf(keys: readonly string[], { prefix = '', after, limit = keys.length }: ListOptions): string[] {
   const from = after;
-  const later = (key: string) => from === undefined || Buffer.compare(Buffer.from(key), Buffer.from(from)) > 0;
+  const later = (key: string) => from === undefined || compareKeys(key, from) > 0;
   return keys.filter((key) => key.startsWith(prefix) && later(key)).slice(0, limit);
 }
 
