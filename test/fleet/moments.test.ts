@@ -9,7 +9,8 @@ test('I5, I8: killed at the very moment that a token, an order, an instruction t
     16,
     async ({ lab, args }) => {
       for (const step of [0, 1, 2, 1, 2]) {
-        const run = runChange(['start', ...args], undefined, (child) => {
+        // Two at a time, so that each run leaves machines to the next.
+        const run = runChange(['start', ...args, '--parallel', '2'], undefined, (child) => {
           prey = { child, step };
         });
         assert.equal((await run).signal, 'SIGKILL', `step ${step}: ${(await run).err}`);
