@@ -53,7 +53,8 @@ const STATUS: Readonly<Record<string, number>> = {
   'preload-unknown': 409,
   'no-subscription-free': 503,
   'order-open': 409,
-  'delivery-open': 409,
+  // Not for good: the other delivery ends, and a copy of this one may come late.
+  'delivery-open': 503,
   'not-announced': 409,
   'too-late': 409,
   'token-serial-spent': 409,

@@ -122,7 +122,7 @@ function createHandingOut(deps: DeliveryDeps, { find, commit, toSho, step }: Boo
       const state = deliveryFlow.next(record.state, event);
       const at = outcome === 'success' ? { succeededAt: clock.now() } : {};
       await commit(entry, { ...record, state, reason, ...at }, [
-        toSho(record, 'results', { orderId: record.orderId, outcome, reason }),
+        toSho(record, 'results', { orderId: record.orderId, outcome, reason, digest: toHex(result.packageDigest) }),
       ]);
       if (outcome === 'success') for (const pin of record.pins) deps.forget(pin.btid);
       step(13, record.sho, `result: ${outcome}`, serial);

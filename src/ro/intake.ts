@@ -28,7 +28,9 @@ export function createIntake({ config, store, clock, registrations }: DeliveryDe
     const { key, value } = entry;
     if (octets === undefined) throw new GbaError('package-missing', 'a correction brings a package');
     const state = deliveryFlow.next(value.state, 'correction');
-    const changed = { state, boundToken: Buffer.from(boundToken).toString('base64'), digest: toHex(digest), size };
+    const former = [...(value.former ?? []), value.digest];
+    const tokenText = Buffer.from(boundToken).toString('base64');
+    const changed = { state, boundToken: tokenText, digest: toHex(digest), size, former };
     await commit(entry, { ...value, ...changed }, packageOps(key, octets));
     step(6, value.sho, 'corrected package taken', key);
     return key;
@@ -57,6 +59,8 @@ export function createIntake({ config, store, clock, registrations }: DeliveryDe
         const known = entry.value;
         const own = known.orderId === request.orderId && known.sho === sho;
         if (own && known.digest === digest && known.boundToken === boundToken) return serial;
+        // An older package, come late: it has had its turn.
+        if (own && known.former?.includes(digest) === true) return serial;
         const former = await readBoundToken(Buffer.from(known.boundToken, 'base64'));
         if (own && former.claimsDer.equals(claimsDer) && deliveryFlow.can(known.state, 'correction')) {
           return await correct(entry, { ...request, size });
@@ -81,7 +85,9 @@ export function createIntake({ config, store, clock, registrations }: DeliveryDe
         { space: OPEN, key: request.m2meId, expect: 0, put: serial },
         { space: ORDER, key: orderKey(sho, request.orderId), expect: 0, put: serial },
       ]);
-      if (!done) throw new GbaError('delivery-open', 'this machine has an open delivery already');
+      if (!done) {
+        throw new GbaError('delivery-open', 'this machine has an open delivery already', { retryable: true });
+      }
       step(6, sho, 'package and bound token taken', serial);
       return serial;
     },

@@ -28,6 +28,8 @@ export interface DeliveryRecord {
   size: number;
   /** SHA-256 of the package, hexadecimal. */
   digest: string;
+  /** Digests of packages that a correction took the place of. */
+  former?: string[];
   pins: Pin[];
   reason?: string;
   /** When the success was reported, milliseconds. */

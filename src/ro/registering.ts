@@ -27,7 +27,9 @@ export function createRegistering(deps: DeliveryDeps, { commit, toSho, step }: B
       const before = clock.now() - config.reminderSeconds * 1000;
       for (const { value } of await store.list<DeliveryRecord>(DELIVERY)) {
         if (value.state !== 'succeeded' || (value.succeededAt ?? 0) > before) continue;
-        await store.commit([toSho(value, 'results', { orderId: value.orderId, outcome: 'success', reason: '' })]);
+        await store.commit([
+          toSho(value, 'results', { orderId: value.orderId, outcome: 'success', reason: '', digest: value.digest }),
+        ]);
         kick();
       }
     },

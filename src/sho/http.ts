@@ -20,6 +20,8 @@ const resultSchema = z.strictObject({
   orderId: id,
   outcome: z.enum(['success', 'failure']),
   reason: z.string().max(64),
+  /** SHA-256 of the package that it is about. */
+  digest: hexDigest,
 });
 const refusalSchema = z.strictObject({ orderId: id, reason: z.string().min(1).max(64) });
 const bootstrapSchema = z.strictObject({ m2meId: id, deviceCertificate: base64.optional() });
@@ -87,7 +89,7 @@ export function operatorRoutes(roles: Roles, config: ShoConfig, log: Log): Route
       async handle(c) {
         fromRo(c);
         const body = c.json(resultSchema);
-        await orders.result(body.orderId, body.outcome, body.reason);
+        await orders.result(body.orderId, body);
         return { status: 204 };
       },
     },

@@ -29,6 +29,8 @@ export interface OrderRecord {
   sealedToken?: string;
   /** SHA-256 (hex) of the package that the machine holds already, where both subscriptions are present. */
   storedDigest?: string;
+  /** SHA-256 (hex) of the package that was sent last. */
+  sentDigest?: string;
   treCertificate?: string;
   /** Corrected packages sent. */
   corrections?: number;

@@ -8,6 +8,13 @@ import { createOrdering, type OrderingWork } from './ordering.ts';
 import { createPacking, type PackingWork } from './packing.ts';
 import { checkValidation } from './procedures/check-validation.ts';
 
+/** Message 13 as the RO relays it; `digest` (hex) of the package that it is about. */
+export interface ReportedResult {
+  outcome: 'success' | 'failure';
+  reason: string;
+  digest: string;
+}
+
 export type Orders = ReturnType<typeof createOrders>;
 
 /** The new SHO's part: takes orders, has the machine validated, packs, delivers, corrects, registers. */
@@ -58,9 +65,9 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
     },
 
     /** Step 13. A success asks the RO for the registration (14), a failure brings a corrected package; in the same commit. */
-    async result(orderId: string, outcome: 'success' | 'failure', reason: string): Promise<void> {
+    async result(orderId: string, { outcome, reason, digest }: ReportedResult): Promise<void> {
       const entry = await findOrder(store, orderId);
-      const { state, m2meId, serial, impi, corrections = 0 } = entry.value;
+      const { state, m2meId, serial, impi, sentDigest, corrections = 0 } = entry.value;
       const registration = enqueue({
         id: `register/${orderId}`,
         to: config.ro.id,
@@ -74,14 +81,13 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
         kick();
         return;
       }
-      if (
-        orderFlow.isFinal(state) ||
-        (outcome === 'failure' && state !== 'released' && AFTER_RELEASE.includes(state))
-      ) {
-        return;
+      if (orderFlow.isFinal(state)) return;
+      // The failure of an older package, said again; the one that is being answered has been counted already.
+      if (outcome === 'failure' && (digest !== sentDigest || state === 'correcting')) return;
+      // Before the release was shown, or before we know that the corrected package was taken: the RO says it again.
+      if (state !== 'released') {
+        throw new GbaError('out-of-order', 'this order is not at its result yet', { retryable: true });
       }
-      if (state !== 'released')
-        throw new GbaError('out-of-order', 'the release was not shown yet', { retryable: true });
       if (outcome === 'success') await move(entry, 'result-success', {}, [registration]);
       else await move(entry, 'result-failure', { reason, corrections: corrections + 1 }, [selfJob('correct', orderId)]);
       step(13, config.ro.id, `result: ${outcome}`, serial);

@@ -28,7 +28,10 @@ export function createPacking(deps: OrderDeps, work: PackingWork, { move, refuse
       const json = { orderId, m2meId: record.m2meId, ...packed };
       const kind = record.state === 'correcting' ? 'redeliver' : 'deliver';
       const message = { id: `${kind}/${orderId}`, to: config.ro.id, method: 'POST', path: '/sho/v1/deliveries', json };
-      await move(entry, 'packaged', {}, [enqueue(message), contracts.signOp(record.m2meId, record.owner, record.impi)]);
+      await move(entry, 'packaged', { sentDigest: packed.digest }, [
+        enqueue(message),
+        contracts.signOp(record.m2meId, record.owner, record.impi),
+      ]);
     } catch (error) {
       if (!(error instanceof GbaError) || error.code !== 'signing-key-retired') throw error;
       if (record.state === 'correcting') await move(entry, 'unpackable', { reason: error.code }, []);

@@ -149,6 +149,15 @@ export function createReleases(deps: ReleaseDeps) {
     return entry;
   }
 
+  /** From now on the machine is asked for the token; claims that have no token yet just end. */
+  async function askBack(entry: Entry<ReleaseRecord>): Promise<ReleaseState> {
+    const { state, m2meId } = entry.value;
+    const event = state === 'composed' ? 'withdraw' : 'recall';
+    const close: Op[] = state === 'composed' ? [{ space: OPEN_RELEASE, key: m2meId, delete: true }] : [];
+    if (!(await store.commit([moveOp(entry, event), ...close]))) throw changing();
+    return releaseFlow.next(state, event);
+  }
+
   return {
     async issue(peer: PeerIdentity | undefined, order: ReleaseOrder): Promise<IssuedRelease> {
       const machine = await contracts.ownedBy(peer, order.m2meId);
@@ -203,6 +212,19 @@ export function createReleases(deps: ReleaseDeps) {
       return answerOf(serial, { ...record, state: 'issued', token });
     },
 
+    /**
+     * Tokens that ran out and came back from nobody: their machine may never have heard of them, and while they are open it
+     * gets no other. Only the machine can end them, so it is asked; claims that nobody signed just end.
+     */
+    async lapse(): Promise<void> {
+      for (const { value: serial } of await store.list<string>(OPEN_RELEASE)) {
+        const entry = await findRelease(store, serial);
+        if (entry === undefined || clock.now() <= claimsOf(entry.value).notAfter + config.clockSkewSeconds * 1000)
+          continue;
+        if (entry.value.state === 'composed' || entry.value.state === 'issued') await askBack(entry);
+      }
+    },
+
     async stateOf(peer: PeerIdentity | undefined, serial: string) {
       const { m2meId, state } = (await ownRelease(peer, serial)).value;
       return { serial, m2meId, state };
@@ -213,15 +235,12 @@ export function createReleases(deps: ReleaseDeps) {
       const ours = peer?.names.includes(config.id) === true;
       const entry = ours ? await findRelease(store, serial) : await ownRelease(peer, serial);
       if (entry === undefined) throw unknownRelease();
-      const { state, m2meId } = entry.value;
+      const { state } = entry.value;
       if (state === 'recalling' || state === 'returned') return { serial, state };
       if (state !== 'composed' && state !== 'issued') {
         throw new GbaError('too-late', 'the machine has discarded its subscription already');
       }
-      const event = state === 'composed' ? 'withdraw' : 'recall';
-      const close: Op[] = state === 'composed' ? [{ space: OPEN_RELEASE, key: m2meId, delete: true }] : [];
-      if (!(await store.commit([moveOp(entry, event), ...close]))) throw changing();
-      return { serial, state: releaseFlow.next(state, event) };
+      return { serial, state: await askBack(entry) };
     },
   };
 }

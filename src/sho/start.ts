@@ -103,7 +103,10 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const ua = await listenBeside(sbi, wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
   outbox.kick();
   void lettingGo.resume().catch(() => log.warn('resume-postponed'));
-  const lapse = () => void orders.lapse().catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) }));
+  const lapse = () =>
+    void Promise.all([orders.lapse(), releases.lapse()]).catch((error: unknown) =>
+      log.warn('lapse-failed', { code: codeOf(error) }),
+    );
   lapse();
   const sweep = setInterval(lapse, LAPSE_MS);
   sweep.unref();

@@ -9,7 +9,7 @@ import {
   type Message,
 } from '../../src/diameter/index.ts';
 
-const FILE = join(import.meta.dirname, '../vectors/diameter.json');
+const FILE = join(import.meta.dirname, 'vectors.json');
 const { messages } = JSON.parse(readFileSync(FILE, 'utf8')) as { messages: { name: string; octets: string }[] };
 
 export const vectors = new Map(messages.map(({ name, octets }) => [name, Buffer.from(octets, 'hex')]));

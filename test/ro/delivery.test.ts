@@ -152,7 +152,9 @@ test('step 13: the result goes to the new SHO once; a contradicting one is refus
   for (let i = 0; i < 2; i++) assert.equal((await report(makeResult(success(), result))).status, 204);
   const results = () => lab.received.filter((one) => one.path === 'results').map((one) => one.json);
   await eventually(() => results().length > 0);
-  assert.deepEqual(results(), [{ orderId: delivery.orderId, outcome: 'success', reason: '' }]);
+  assert.deepEqual(results(), [
+    { orderId: delivery.orderId, outcome: 'success', reason: '', digest: digestOf().toString('hex') },
+  ]);
   const failure = { serial, packageDigest: digestOf(), outcome: 'failure', reason: 'card-failed' } as const;
   await refuses('result-invalid', () => report(makeResult(failure, result)));
 });

@@ -31,7 +31,13 @@ const ENDPOINTS: readonly Endpoint[] = [
   [NAMES.newSho, NAMES.newSho, 'POST', '/operator/v1/preloads', { m2meId: 'm2me-x', treCertificate: 'AAAA' }],
   [NAMES.newSho, NAMES.pva, 'POST', '/pva/v1/results', { orderId: 'x', result: 'AAAA' }],
   [NAMES.newSho, NAMES.ro, 'POST', '/ro/v1/releases', { orderId: 'x', r: HEX }],
-  [NAMES.newSho, NAMES.ro, 'POST', '/ro/v1/results', { orderId: 'x', outcome: 'failure', reason: 'x' }],
+  [
+    NAMES.newSho,
+    NAMES.ro,
+    'POST',
+    '/ro/v1/results',
+    { orderId: 'x', outcome: 'failure', reason: 'x', digest: '0'.repeat(64) },
+  ],
   [NAMES.newSho, NAMES.ro, 'POST', '/ro/v1/refusals', { orderId: 'x', reason: 'x' }],
   [
     NAMES.ro,

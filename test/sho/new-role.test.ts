@@ -170,7 +170,9 @@ test('a release by another than the RO is refused', () =>
   ));
 
 test('a result before the release is refused, and nothing is registered', async () => {
-  await refuses('out-of-order', () => fromRo('/ro/v1/results', { orderId, outcome: 'success', reason: '' }));
+  await refuses('out-of-order', () =>
+    fromRo('/ro/v1/results', { orderId, outcome: 'success', reason: '', digest: '0'.repeat(64) }),
+  );
   assert.equal(got('/sho/v1/registrations').length, 0);
 });
 
@@ -181,7 +183,10 @@ test('steps 11 to 14: r opens the lock, the result asks for the registration, re
   await refuses('invalid-transition', () => fromRo('/ro/v1/refusals', { orderId, reason: 'token-returned' }));
   assert.ok(await lab.hssHas(NEW_IMPI));
   for (let i = 0; i < 2; i++) {
-    assert.equal((await fromRo('/ro/v1/results', { orderId, outcome: 'success', reason: '' })).status, 204);
+    assert.equal(
+      (await fromRo('/ro/v1/results', { orderId, outcome: 'success', reason: '', digest: '0'.repeat(64) })).status,
+      204,
+    );
   }
   await eventually(() => got('/sho/v1/registrations').length > 0);
   assert.deepEqual(got('/sho/v1/registrations')[0]?.json, { orderId, m2meId: M2ME, impi: NEW_IMPI });

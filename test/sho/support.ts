@@ -188,7 +188,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
       const ksNaf = deriveKsNaf({ ks, rand, impi, nafId: nafId('sho-a.test', UA_TOKEN) });
       return deriveTokenKeys(ksNaf, Buffer.from(serial, 'hex'));
     },
-    ua: (made: Bootstrapped, path: string, json: unknown) => sendUa(device, made, path, json),
+    ua: (made: Bootstrapped, path: string, json: unknown) => sendUa(clientOf(sho.ports.ua), made, path, json),
     /** Everything the SHO and its HSS hold, for "before equals after". */
     state: async () => JSON.stringify([await dump(shoStore, SPACES), await dump(hssStore, ['subscriber'])]),
     async close() {

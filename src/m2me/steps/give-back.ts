@@ -107,6 +107,7 @@ async function tellRo(machine: Machine, change: Change, message: OutboxMessage) 
   const { json } = message;
   const answer = await machine.links.live(roOf(machine)).send(message.method, message.path, { json });
   if (answer.status < 300) return 'done';
+  if (TRY_AGAIN.includes(answer.status) || answer.status >= 500) return 'retry';
   const over = machine.clock.now() > change.claims.notAfter + machine.config.clockSkewMs;
   return over ? 'drop' : 'retry';
 }
