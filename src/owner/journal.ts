@@ -47,7 +47,8 @@ async function createJournal(store: Store): Promise<OwnerJournal> {
     if (!(await store.commit([{ space: SPACE, key: m2meId, expect: version, put }]))) {
       throw new GbaError('journal-busy', `another process works on ${m2meId}`);
     }
-    known.set(m2meId, { progress: put, version: version + 1 });
+    // What the version is now only the store knows; nobody else writes while this process holds the journal.
+    known.set(m2meId, { progress: put, version: (await store.get(SPACE, m2meId))?.version ?? 0 });
   }
 
   function inTurn(m2meId: string, work: () => Promise<void>): Promise<void> {
