@@ -7,6 +7,10 @@ const files = readdirSync('test', { recursive: true })
   .map((name) => `test/${name}`)
   .filter((name) => name.endsWith('.test.ts') && (only.length === 0 || only.some((part) => name.includes(part))))
   .sort();
+if (files.length === 0) {
+  process.stderr.write(`no test file has ${only.join(' or ')} in its name\n`);
+  process.exit(2);
+}
 const run = spawnSync(
   process.execPath,
   ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files],
