@@ -1,10 +1,10 @@
+export * from '../owner/index.ts';
 export * from './attacks/index.ts';
 export { type ChangeResult, type ChangeWish, createOwner, type Owner } from './change.ts';
 export { createLabClock, type LabClock } from './clock.ts';
 export { type FaultPlan, type Faults, parseCut, planFaults } from './faults.ts';
 export { type Lab, type LabOptions, startLab } from './lab.ts';
 export { bsfOf, hssOf, NAMES } from './names.ts';
-export * from './owner-client.ts';
 export { type PageConfig, pageConfigSchema, startPage } from './page.ts';
 export { fleetFile, ownerJournalPath, ownMachines } from './plan.ts';
 export { missingSteps, stepLine, summaryLine } from './report.ts';

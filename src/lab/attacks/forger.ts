@@ -5,6 +5,14 @@ import { UA_TOKEN } from '../../gba/index.ts';
 import { createClient, type HttpClient, loadTls, readTextFile } from '../../http/index.ts';
 import { type Mcim, makePackage, packageDigest } from '../../mcim/index.ts';
 import {
+  createMachineClient,
+  createOperatorClient,
+  type MachineClient,
+  type MachineStatus,
+  type OperatorClient,
+  signInstruction,
+} from '../../owner/index.ts';
+import {
   blindBtid,
   type Claims,
   deriveTokenKeys,
@@ -17,14 +25,6 @@ import {
 import { loadSigner, readCertificate, type Signer } from '../../x509/index.ts';
 import type { Lab } from '../lab.ts';
 import { bsfOf, NAMES } from '../names.ts';
-import {
-  createMachineClient,
-  createOperatorClient,
-  type MachineClient,
-  type MachineStatus,
-  type OperatorClient,
-  signInstruction,
-} from '../owner-client.ts';
 
 /** A machine that the lab does not have; its manufacturer makes it a certificate all the same. */
 export const OTHER_MACHINE = 'm2me-other';

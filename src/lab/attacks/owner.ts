@@ -1,7 +1,7 @@
+import { signInstruction } from '../../owner/index.ts';
 import { makeInstruction, readToken } from '../../token/index.ts';
 import { type ChangeWish, createOwner } from '../change.ts';
 import { NAMES } from '../names.ts';
-import { signInstruction } from '../owner-client.ts';
 import { type Arena, OTHER_MACHINE } from './forger.ts';
 import { flipped } from './machine.ts';
 import { type Attack, codeFrom } from './run-attack.ts';

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fromBase64, fromHex, GbaError } from '../../base/index.ts';
 import { readTextFile } from '../../http/index.ts';
+import { signingRequest } from '../../owner/index.ts';
 import { type Claims, countersign, encodeClaims, makeConsent, openToken } from '../../token/index.ts';
 import {
   generateKeyPair,
@@ -14,7 +15,6 @@ import {
   toPem,
 } from '../../x509/index.ts';
 import { NAMES } from '../names.ts';
-import { signingRequest } from '../owner-client.ts';
 import type { Arena } from './forger.ts';
 
 const HOUR = 3_600_000;

@@ -1,3 +1,4 @@
+import { signInstruction, signingRequest } from '../../owner/index.ts';
 import {
   makeConsent,
   makeInstruction,
@@ -7,7 +8,6 @@ import {
   signUnregistration,
 } from '../../token/index.ts';
 import { NAMES } from '../names.ts';
-import { signInstruction, signingRequest } from '../owner-client.ts';
 import { type Arena, OTHER_MACHINE } from './forger.ts';
 import { changed } from './owner.ts';
 import { type Attack, codeFrom } from './run-attack.ts';
