@@ -4,3 +4,4 @@ export * from './errors.ts';
 export * from './log.ts';
 export * from './sealer.ts';
 export * from './secret-key.ts';
+export * from './timers.ts';

@@ -3,7 +3,7 @@ import { isTmpi } from '../gba/index.ts';
 import type { Store } from '../store/index.ts';
 import type { AvSource, SubscriberVector } from './av-source.ts';
 import { createOutstanding } from './outstanding.ts';
-import { createPace, type Pace } from './pace.ts';
+import { createPace, type Pace, type Stopwatch } from './pace.ts';
 import { type Bootstrapped, judgeAnswer, makeContext } from './procedures/bootstrap.ts';
 import { makeChallenge, makeUnknownNonce, randOfNonce } from './procedures/challenge.ts';
 import type { UbRequest } from './procedures/read-request.ts';
@@ -34,6 +34,8 @@ export interface BootstrapDeps {
   clock: Clock;
   random: Random;
   log: Log;
+  /** Instead of real time, which is what a stranger can measure. */
+  stopwatch?: Stopwatch | undefined;
 }
 
 /** 401 with this nonce, or 200 with the new context. */
@@ -48,7 +50,7 @@ const NO_VECTOR = new Set(['user-unknown', 'user-not-allowed']);
 export function createBootstrapService(options: BootstrapOptions, deps: BootstrapDeps) {
   const { store, sealer, avSource, clock, random, log } = deps;
   const challengeMs = options.challengeSeconds * 1000;
-  const pace = { first: createPace(random), answer: createPace(random) };
+  const pace = { first: createPace(random, deps.stopwatch), answer: createPace(random, deps.stopwatch) };
   /** AMF of challenges to identities that nobody has: what the HSS used last, so that the two cannot be told apart. */
   let shownAmf = options.unknownAmf;
   const outstanding = createOutstanding(options.maxOutstanding, challengeMs, random.bytes(4).readUInt32BE());

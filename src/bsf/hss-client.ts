@@ -2,19 +2,20 @@ import { fromHex, GbaError, toHex } from '../base/index.ts';
 import {
   type Answer,
   authenticationInfoResultSchema,
-  createClient,
   gbaSubscriberDataSchema,
   generateAuthDataPath,
+  type Net,
   type PeerConfig,
   subscriberDataPath,
+  systemNet,
   type TlsCredentials,
   ueIdOfImpi,
 } from '../http/index.ts';
 import type { AvSource, SubscriberVector } from './av-source.ts';
 
 /** Vectors and GUSS from an HSS by Nhss_gbaUEAU and Nhss_gbaSDM (TS 29.562); two calls stand for one Zh exchange. */
-export function createHssClient(peer: PeerConfig, tls: TlsCredentials): AvSource {
-  const client = createClient({ url: peer.url, serverName: peer.serverName, tls });
+export function createHssClient(peer: PeerConfig, tls: TlsCredentials, net: Net = systemNet): AvSource {
+  const client = net.createClient({ url: peer.url, serverName: peer.serverName, tls });
   return {
     async fetch({ impi, resync }) {
       const ueId = ueIdOfImpi(impi);

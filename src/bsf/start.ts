@@ -1,12 +1,12 @@
 import { createSealer, fromHex, GbaError } from '../base/index.ts';
 import { type DiameterNode, startDiameterNode, ZH_APPLICATION, ZN_APPLICATION } from '../diameter/index.ts';
-import type { FunctionDeps } from '../flow/index.ts';
+import { type FunctionDeps, portsOf } from '../flow/index.ts';
 import {
   type Listener,
   type ListenOptions,
-  listen,
   loadSealingKey,
   loadTls,
+  type Net,
   type TlsCredentials,
 } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
@@ -15,6 +15,7 @@ import { createBearerCheck } from './bearer.ts';
 import { createBootstrapService } from './bootstrap-service.ts';
 import type { BsfConfig } from './config.ts';
 import { createHssClient } from './hss-client.ts';
+import type { Stopwatch } from './pace.ts';
 import { createSbiListener } from './sbi.ts';
 import { createUbListener } from './ub.ts';
 import { createZhClient } from './zh-client.ts';
@@ -23,6 +24,8 @@ import { createZnService } from './zn-server.ts';
 export interface BsfDeps extends FunctionDeps {
   /** Instead of the HSS that the configuration names: vectors from the same process. */
   avSource?: AvSource;
+  /** Instead of real time, for the pace of answers at Ub. */
+  stopwatch?: Stopwatch;
 }
 
 export interface RunningBsf {
@@ -33,6 +36,7 @@ export interface RunningBsf {
 /** A BSF (Bootstrapping Server Function, TS 33.220) with its Ub and SBI servers. */
 export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<RunningBsf> {
   const { clock, random, log } = deps;
+  const { net } = portsOf(deps);
   const tls = loadTls(config.tls);
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
   const bearer = config.oauth === undefined ? undefined : createBearerCheck(config.oauth, clock);
@@ -50,14 +54,14 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
         throw error;
       },
     ));
-  const avSource = deps.avSource ?? avSourceOf(config, diameter, tls);
+  const avSource = deps.avSource ?? avSourceOf(config, diameter, tls, net);
   const service = createBootstrapService(
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },
-    { store, sealer, avSource, clock, random, log },
+    { store, sealer, avSource, clock, random, log, stopwatch: deps.stopwatch },
   );
   const opened: { close(): Promise<void> }[] = [];
   const open = async (name: string, listener: Listener, options: ListenOptions): Promise<number> => {
-    const server = await listen(deps.wrap?.(name, listener) ?? listener, options);
+    const server = await net.listen(deps.wrap?.(name, listener) ?? listener, options);
     opened.push(server);
     return server.port;
   };
@@ -83,8 +87,8 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
 }
 
 /** What carries Zh is a matter of configuration; nobody behind this knows. */
-function avSourceOf({ hss }: BsfConfig, diameter: DiameterNode | undefined, tls: TlsCredentials): AvSource {
-  if ('url' in hss) return createHssClient(hss, tls);
+function avSourceOf({ hss }: BsfConfig, diameter: DiameterNode | undefined, tls: TlsCredentials, net: Net): AvSource {
+  if ('url' in hss) return createHssClient(hss, tls, net);
   if (diameter === undefined) throw new GbaError('config-invalid', 'hss.diameter needs the member diameter');
   return createZhClient(diameter, hss.diameter);
 }

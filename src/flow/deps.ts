@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock, Log, Random } from '../base/index.ts';
+import { type Clock, type Log, type Random, systemTimers, type Timers } from '../base/index.ts';
+import { type Net, systemNet } from '../http/index.ts';
 import type { Store } from '../store/index.ts';
 
 /** One of the steps 0 to 14 has been done, durably, by `party`. */
@@ -18,6 +19,10 @@ export interface FunctionDeps {
   clock: Clock;
   random: Random;
   log: Log;
+  /** Instead of sockets. */
+  net?: Net;
+  /** Instead of the event loop's. */
+  timers?: Timers;
   /** Instead of the store that the configuration names. */
   store?: Store;
   onStep?: (event: StepEvent) => void;
@@ -26,4 +31,9 @@ export interface FunctionDeps {
     server: string,
     listener: (req: IncomingMessage, res: ServerResponse) => void,
   ) => (req: IncomingMessage, res: ServerResponse) => void;
+}
+
+/** The ports that a function works with: those it was given, else the system's. */
+export function portsOf({ net = systemNet, timers = systemTimers }: FunctionDeps): { net: Net; timers: Timers } {
+  return { net, timers };
 }

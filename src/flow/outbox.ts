@@ -1,4 +1,4 @@
-import { type Clock, codeOf, type Log, type Random } from '../base/index.ts';
+import { type Cancel, type Clock, codeOf, type Log, type Random, systemTimers, type Timers } from '../base/index.ts';
 import type { Entry, Op, Store } from '../store/index.ts';
 
 const SPACE = 'outbox';
@@ -40,6 +40,7 @@ export interface OutboxOptions {
   store: Store;
   clock: Clock;
   random: Random;
+  timers?: Timers | undefined;
   log: Log;
   /** `done` and `drop` end the message; `retry`, or a throw, tries again later. */
   deliver(message: OutboxMessage): Promise<Delivery>;
@@ -68,13 +69,13 @@ export function backoffMs(attempt: number, random: Random, baseMs: number, maxMs
  * does not answer holds up its own messages only.
  */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { store, clock, random, log, deliver, baseMs = 200, maxMs = 60_000 } = options;
+  const { store, clock, random, timers = systemTimers, log, deliver, baseMs = 200, maxMs = 60_000 } = options;
   /** Attempts that have no answer yet, by message id. */
   const underway = new Map<string, { to: string; ended: Promise<void> }>();
   let looking: Promise<void> | undefined;
   let again = false;
   let closed = false;
-  let timer: NodeJS.Timeout | undefined;
+  let cancelLook: Cancel | undefined;
 
   async function attempt({ key, value, version }: Entry<Queued>): Promise<void> {
     let delivery: Delivery = 'retry';
@@ -133,10 +134,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   function lookAgainIn(ms: number): void {
-    clearTimeout(timer);
-    if (closed) return;
-    timer = setTimeout(kick, Math.max(10, ms));
-    timer.unref();
+    cancelLook?.();
+    if (!closed) cancelLook = timers.after(Math.max(10, ms), kick);
   }
 
   /** Not a peer but the store: what is queued must still be tried without anyone's kick, and not in a tight circle. */
@@ -188,7 +187,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     async close() {
       closed = true;
-      clearTimeout(timer);
+      cancelLook?.();
       await looking;
       await answers();
     },

@@ -1,7 +1,7 @@
 import { createSealer } from '../base/index.ts';
 import { startDiameterNode, ZH_APPLICATION } from '../diameter/index.ts';
-import type { FunctionDeps } from '../flow/index.ts';
-import { listen, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
+import { type FunctionDeps, portsOf } from '../flow/index.ts';
+import { loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import type { HssConfig } from './config.ts';
 import { hssListener } from './http.ts';
@@ -51,7 +51,7 @@ async function serve(config: HssConfig, deps: FunctionDeps, store: Store): Promi
   const diameter =
     config.diameter && (await startDiameterNode(config.diameter, [ZH_APPLICATION], services, { ...deps, log, tls }));
   try {
-    const server = await listen(deps.wrap?.(config.name, listener) ?? listener, {
+    const server = await portsOf(deps).net.listen(deps.wrap?.(config.name, listener) ?? listener, {
       ...config.sbi,
       tls,
       clientCertificate: 'required',

@@ -4,6 +4,7 @@ export * from './client.ts';
 export * from './config-files.ts';
 export * from './json.ts';
 export * from './nbsp-gba.ts';
+export * from './net.ts';
 export * from './nhss-gba.ts';
 export * from './peer.ts';
 export * from './problem.ts';

@@ -66,17 +66,3 @@ export async function listen(listener: Listener, options: ListenOptions): Promis
       }),
   };
 }
-
-/** A second server of a function: when it cannot listen, the first one does not stay behind. */
-export async function listenBeside(
-  first: RunningServer,
-  listener: Listener,
-  options: ListenOptions,
-): Promise<RunningServer> {
-  try {
-    return await listen(listener, options);
-  } catch (error) {
-    await first.close();
-    throw error;
-  }
-}

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { opcFromOp } from '../aka/index.ts';
 import { GbaError, SecretKey, toHex } from '../base/index.ts';
 import { readTextFile } from '../http/index.ts';
@@ -22,9 +22,7 @@ export async function commission(tre: Tre, config: M2meConfig): Promise<void> {
 }
 
 async function preload(tre: Tre, m2meId: string, { sho, package: path, keySha256 }: M2meConfig['preloaded'][number]) {
-  const octets = await readFile(path).catch((cause: unknown) => {
-    throw new GbaError('config-file-unreadable', `cannot read ${path}`, { cause });
-  });
+  const octets = readOctets(path);
   const { signer, envelope } = await verifyPackage(octets);
   if (signer.spkiSha256 !== keySha256) {
     throw new GbaError('package-signer-unknown', `${path} is not signed by the key that the configuration names`);
@@ -35,4 +33,12 @@ async function preload(tre: Tre, m2meId: string, { sho, package: path, keySha256
   mcim.k.erase();
   mcim.opc.erase();
   if (!verdict.ok) throw new GbaError(verdict.reason, `${path} is no package for this machine`);
+}
+
+function readOctets(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new GbaError('config-file-unreadable', `cannot read ${path}`, { cause });
+  }
 }

@@ -1,6 +1,6 @@
 import { type Clock, GbaError, type Random } from '../base/index.ts';
 import { uaIdOfCipherSuite } from '../gba/index.ts';
-import { createClient, type HttpClient, type PeerConfig } from '../http/index.ts';
+import type { HttpClient, Net, PeerConfig } from '../http/index.ts';
 import type { Carrier } from './carrier.ts';
 import type { Tre } from './tre/index.ts';
 import { createUaClient, type UaClient, type UaKeySource } from './ua-client.ts';
@@ -41,13 +41,14 @@ export function createLinks(options: {
   ca: string;
   /** Addresses that configuration knows better than the subscription does. */
   known: readonly { id: string; peer: PeerConfig }[];
+  net: Net;
   tre: Tre;
   bootstrap(): Promise<unknown>;
   carrier: Carrier;
   clock: Clock;
   random: Random;
 }): Links {
-  const { ca, known, tre, carrier, clock, random } = options;
+  const { ca, known, net, tre, carrier, clock, random } = options;
   const plainClients = new Map<string, HttpClient>();
   const liveClients = new Map<string, UaClient>();
   const keptClients = new Map<string, UaClient>();
@@ -64,7 +65,7 @@ export function createLinks(options: {
   function connect({ id, url }: Operator, own?: PeerConfig): HttpClient {
     const peer = own ?? known.find((one) => one.id === id)?.peer ?? { url, serverName: id };
     if (!peer.url.startsWith('https:')) throw new GbaError('peer-not-tls', `${id} has no TLS address`);
-    return carried(createClient({ ...peer, tls: { ca } }));
+    return carried(net.createClient({ ...peer, tls: { ca } }));
   }
 
   /** One connection to each server carries all that is said to it: who speaks is proved inside. */
@@ -106,7 +107,7 @@ export function createLinks(options: {
   }
 
   return {
-    ub: ({ url }) => carried(createClient({ url, tls: { ca } })),
+    ub: ({ url }) => carried(net.createClient({ url, tls: { ca } })),
     liveKeys,
     portal: (fqdn, peer) => connect({ id: fqdn, url: peer.url }, peer),
     plain: shared,

@@ -6,6 +6,7 @@ import { type BoundToken, decodeClaims, isNarrowed } from '../token/index.ts';
 import { type Certificate, spkiSha256 } from '../x509/index.ts';
 import type { ChangeEvent } from './change-flow.ts';
 import type { M2meConfig } from './config.ts';
+import type { Downloads } from './downloads.ts';
 import type { Change, ChangePatch, Journal } from './journal.ts';
 import type { Links, Operator } from './links.ts';
 import type { KnownSerial } from './procedures/accept-bound-token.ts';
@@ -16,6 +17,7 @@ export interface Machine extends Pick<FunctionDeps, 'clock' | 'random' | 'log' |
   config: M2meConfig;
   tre: Tre;
   journal: Journal;
+  downloads: Downloads;
   links: Links;
   /** Runs Ub with the subscription in use. */
   bootstrap(): Promise<ContextInfo>;

@@ -1,12 +1,13 @@
-import { codeOf, createSealer } from '../base/index.ts';
-import { createOutbox, type FunctionDeps } from '../flow/index.ts';
-import { listen, loadSealingKey, readTextFile } from '../http/index.ts';
+import { type Cancel, codeOf, createSealer } from '../base/index.ts';
+import { createOutbox, type FunctionDeps, portsOf } from '../flow/index.ts';
+import { loadSealingKey, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import { type Certificate, loadSigner, readCertificate, verifyChain } from '../x509/index.ts';
 import { ALWAYS_UP, type Carrier } from './carrier.ts';
 import { changeFlow } from './change-flow.ts';
 import { commission } from './commission.ts';
 import type { M2meConfig } from './config.ts';
+import { createDownloads } from './downloads.ts';
 import { instruct } from './instruct.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createLinks } from './links.ts';
@@ -14,11 +15,17 @@ import { localListener } from './local.ts';
 import type { Machine } from './machine.ts';
 import { clearLeftovers, deliverReturn } from './steps/give-back.ts';
 import { takeTurn } from './steps/index.ts';
-import { openTre } from './tre/index.ts';
+import { createDurableFiles, type Disk, openTre } from './tre/index.ts';
 import { bootstrap } from './ub-client.ts';
 
 /** Turns in a row before the machine rests until the next poll, whatever a peer feeds it. */
 const TURNS = 64;
+
+export interface M2meDeps extends FunctionDeps {
+  carrier?: Carrier;
+  /** Instead of the file system, under the TRE and its downloads. */
+  disk?: Disk;
+}
 
 export interface RunningM2me {
   ports: { local: number };
@@ -28,13 +35,16 @@ export interface RunningM2me {
 }
 
 /** Starts a machine: opens its TRE and journal, finishes what a power cut left, serves its owner, and polls. */
-export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carrier?: Carrier }): Promise<RunningM2me> {
+export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<RunningM2me> {
   const { clock, random } = deps;
+  const { net, timers } = portsOf(deps);
   const log = deps.log.child({ m2me: config.id });
   const store = deps.store ?? (await openStore(config.store, clock, log));
+  const files = createDurableFiles(deps.disk);
   const decryption = loadSigner(pemOf(config.tre));
   const tre = await openTre({
     directory: config.treDir,
+    files,
     m2meId: config.id,
     root: createSealer(loadSealingKey(config.keyFile), random),
     clock,
@@ -54,6 +64,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
   const links = createLinks({
     ca: readTextFile(config.ca),
     known: [config.sho, config.ro, config.pva],
+    net,
     tre,
     bootstrap: runUb,
     carrier: deps.carrier ?? ALWAYS_UP,
@@ -68,6 +79,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
     config,
     tre,
     journal,
+    downloads: createDownloads(config.treDir, files),
     links,
     bootstrap: runUb,
     kickOutbox: () => outbox.kick(),
@@ -76,13 +88,20 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
     recallAskedAt: Number.NEGATIVE_INFINITY,
     shown: new Set(),
   };
-  const outbox = createOutbox({ store, clock, random, log, deliver: (message) => deliverReturn(machine, message) });
+  const outbox = createOutbox({
+    store,
+    clock,
+    random,
+    timers,
+    log,
+    deliver: (message) => deliverReturn(machine, message),
+  });
   await clearLeftovers(machine);
 
   const inTurn = createTurns();
   let closed = false;
   let busy = true;
-  let timer: NodeJS.Timeout | undefined;
+  let cancelPoll: Cancel | undefined;
   const poke = () =>
     inTurn(async () => {
       for (let turn = 0; turn < TURNS && !closed && (await takeTurn(machine)); turn++);
@@ -97,8 +116,9 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
       .catch((error: unknown) => log.error('turn-failed', { code: codeOf(error) }))
       .finally(() => {
         waiting = false;
-        clearTimeout(timer);
-        if (!closed) timer = setTimeout(pokeSoon, busy ? config.pollMs : (config.idlePollMs ?? config.pollMs));
+        cancelPoll?.();
+        const ms = busy ? config.pollMs : (config.idlePollMs ?? config.pollMs);
+        if (!closed) cancelPoll = timers.after(ms, pokeSoon);
       });
   }
 
@@ -110,7 +130,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
     },
     bootstrap: () => inTurn(runUb),
   });
-  const server = await listen(deps.wrap?.('m2me local', listener) ?? listener, config.local);
+  const server = await net.listen(deps.wrap?.('m2me local', listener) ?? listener, config.local);
   outbox.kick();
   pokeSoon();
 
@@ -119,7 +139,7 @@ export async function startM2me(config: M2meConfig, deps: FunctionDeps & { carri
     poke,
     async close() {
       closed = true;
-      clearTimeout(timer);
+      cancelPoll?.();
       await server.close();
       links.close();
       await inTurn(async () => undefined);

@@ -4,9 +4,10 @@ import {
   type Answer,
   type BootstrappingInfoRequest,
   bootstrappingInfoResponseSchema,
-  createClient,
   NBSP_GBA_PATH,
+  type Net,
   type PeerConfig,
+  systemNet,
   type TlsCredentials,
 } from '../http/index.ts';
 import { type ZnRoute, type ZnRoutes, znRoutesSchema } from './config.ts';
@@ -17,7 +18,11 @@ import type { ZnAnswer, ZnClient } from './zn-types.ts';
  * Zn, routed by the domain of the B-TID, over what the route says: Nbsp_GBA (TS 29.309) or Diameter (TS 29.109). A domain without
  * a route is an unknown B-TID.
  */
-export function createZnClient(options: { routes: ZnRoutes; tls: TlsCredentials }): ZnClient & { close(): void } {
+export function createZnClient(options: {
+  routes: ZnRoutes;
+  tls: TlsCredentials;
+  net?: Net;
+}): ZnClient & { close(): void } {
   const parsed = znRoutesSchema.safeParse(options.routes);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -25,7 +30,7 @@ export function createZnClient(options: { routes: ZnRoutes; tls: TlsCredentials 
   }
   const nodes = createZnNodes(options.tls);
   const clients = new Map(
-    parsed.data.map((route) => [route.bsf.toLowerCase(), clientOf(route, nodes, options.tls)] as const),
+    parsed.data.map((route) => [route.bsf.toLowerCase(), clientOf(route, nodes, options)] as const),
   );
   return {
     async fetch(query) {
@@ -40,12 +45,14 @@ export function createZnClient(options: { routes: ZnRoutes; tls: TlsCredentials 
   };
 }
 
-function clientOf(route: ZnRoute, nodes: ZnNodes, tls: TlsCredentials): ZnClient & { close?: () => void } {
-  return 'peer' in route ? sbiClient(route.peer, tls) : nodes.client(route.diameter);
+type Way = { tls: TlsCredentials; net?: Net };
+
+function clientOf(route: ZnRoute, nodes: ZnNodes, way: Way): ZnClient & { close?: () => void } {
+  return 'peer' in route ? sbiClient(route.peer, way) : nodes.client(route.diameter);
 }
 
-function sbiClient(peer: PeerConfig, tls: TlsCredentials): ZnClient & { close(): void } {
-  const client = createClient({ ...peer, tls });
+function sbiClient(peer: PeerConfig, { tls, net = systemNet }: Way): ZnClient & { close(): void } {
+  const client = net.createClient({ ...peer, tls });
   return {
     async fetch(query) {
       const request: BootstrappingInfoRequest = {

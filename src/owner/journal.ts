@@ -24,14 +24,15 @@ export interface OwnerJournal {
 export async function openOwnerJournal(path: string, clock: Clock): Promise<OwnerJournal> {
   const store = openLmdbStore(path, clock);
   try {
-    return await createJournal(store);
+    return await createOwnerJournal(store);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function createJournal(store: Store): Promise<OwnerJournal> {
+/** On a store that the caller opened; closing the journal closes it. */
+export async function createOwnerJournal(store: Store): Promise<OwnerJournal> {
   const known = new Map<string, { progress: Progress; version: number }>();
   for (const { key, value, version } of await store.list(SPACE)) {
     const read = progressSchema.safeParse(value);

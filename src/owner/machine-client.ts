@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createClient, type HttpClient } from '../http/index.ts';
+import { type HttpClient, type Net, systemNet } from '../http/index.ts';
 
 const instructionSchema = z.looseObject({ number: z.number(), state: z.string(), signature: z.string().optional() });
 const statusSchema = z.looseObject({
@@ -36,8 +36,8 @@ export interface MachineClient {
   close(): void;
 }
 
-export function createMachineClient(url: string): MachineClient {
-  const client: HttpClient = createClient({ url });
+export function createMachineClient(url: string, net: Net = systemNet): MachineClient {
+  const client: HttpClient = net.createClient({ url });
   return {
     async instruct(instruction) {
       return (await client.call('POST', '/local/v1/instructions', { bytes: instruction })).json(instructionSchema);

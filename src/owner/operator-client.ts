@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { codeOf, fromBase64, GbaError } from '../base/index.ts';
-import { type Answer, type ClientOptions, createClient, type SendOptions } from '../http/index.ts';
+import { type Answer, type ClientOptions, type Net, type SendOptions, systemNet } from '../http/index.ts';
 import { orderFormOf } from '../token/index.ts';
 
 const signingKeysSchema = z.looseObject({ id: z.string(), keyHashes: z.array(z.string()).min(1).max(4) });
@@ -73,8 +73,8 @@ export class OperatorBusy extends GbaError {
 /** Refusals that are none: the machine, or another request of ours, is not that far yet. */
 const PASSING = ['conflict', 'bootstrap-missing', 'device-certificate-missing'];
 
-export function createOperatorClient(options: ClientOptions): OperatorClient {
-  const client = createClient(options);
+export function createOperatorClient(options: ClientOptions, net: Net = systemNet): OperatorClient {
+  const client = net.createClient(options);
 
   async function call(method: string, path: string, sending?: SendOptions): Promise<Answer> {
     let answer: Answer;

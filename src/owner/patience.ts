@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, GbaError, type Random } from '../base/index.ts';
+import { type Clock, GbaError, type Random, type Timers } from '../base/index.ts';
 import { backoffMs } from '../flow/index.ts';
 
 /** How long and how often one step is tried, milliseconds. */
@@ -14,22 +13,36 @@ export interface Patience {
   /** Measures durations: need not be the clock of the parties. */
   wallClock: Clock;
   random: Random;
+  timers?: Timers;
   pace: Pace;
   signal?: AbortSignal | undefined;
 }
 
 /** Throws `interrupted` when told to stop. */
-export async function rest({ signal }: Patience, ms: number): Promise<void> {
+export async function rest({ signal, timers = processTimers }: Patience, ms: number): Promise<void> {
   if (signal?.aborted === true) throw interrupted();
-  try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal });
-  } catch (cause) {
-    throw interrupted(cause);
-  }
+  await new Promise<void>((resolve, reject) => {
+    const stop = (): void => {
+      cancel();
+      reject(interrupted());
+    };
+    const cancel = timers.after(ms, () => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    });
+    signal?.addEventListener('abort', stop, { once: true });
+  });
 }
 
-const interrupted = (cause?: unknown): GbaError =>
-  new GbaError('interrupted', 'told to stop', { cause, retryable: true });
+/** Whoever rests between two tries has nothing else that keeps the process alive. */
+const processTimers: Timers = {
+  after(ms, act) {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+const interrupted = (): GbaError => new GbaError('interrupted', 'told to stop', { retryable: true });
 
 /** Repeats what only time can mend (retryable errors), with jitter, ever more seldom; the last error when time is over. */
 export async function patiently<T>(patience: Patience, until: number, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
-import { codeOf } from '../base/index.ts';
-import type { FunctionDeps } from '../flow/index.ts';
+import { codeOf, every } from '../base/index.ts';
+import { type FunctionDeps, portsOf } from '../flow/index.ts';
 import { UA_PKI_PORTAL } from '../gba/index.ts';
-import { listen, loadTls } from '../http/index.ts';
+import { loadTls } from '../http/index.ts';
 import { createZnClient, gbaAuth } from '../naf/index.ts';
 import { openAuthority } from './authority.ts';
 import type { PkiConfig } from './config.ts';
@@ -18,9 +18,10 @@ export interface RunningPki {
 /** The PKI portal of an operator: a NAF that certifies keys of the operator's subscribers, and its revocation list. */
 export async function startPki(config: PkiConfig, deps: FunctionDeps): Promise<RunningPki> {
   const log = deps.log.child({ fn: config.fqdn });
+  const { net, timers } = portsOf(deps);
   const tls = loadTls(config.tls);
   const authority = await openAuthority(config, { ...deps, log });
-  const zn = createZnClient({ routes: config.zn, tls });
+  const zn = createZnClient({ routes: config.zn, tls, net });
   try {
     await authority.crlList.refresh();
     const auth = gbaAuth({
@@ -38,16 +39,16 @@ export async function startPki(config: PkiConfig, deps: FunctionDeps): Promise<R
     });
     const { certificate, certificates, crlList } = authority;
     const listener = portalListener({ config, auth, authority: certificate, certificates, crlList, log });
-    const server = await listen(deps.wrap?.(`${config.fqdn} ua`, listener) ?? listener, {
+    const server = await net.listen(deps.wrap?.(`${config.fqdn} ua`, listener) ?? listener, {
       ...config.ua,
       ...(config.https ? { tls, clientCertificate: 'none' as const } : {}),
     });
     const look = () => crlList.refresh().catch((error: unknown) => log.error('crl-failed', { code: codeOf(error) }));
-    const timer = setInterval(() => void look(), Math.min(LOOK_MS, config.crlSeconds * 250));
+    const lookNoMore = every(timers, Math.min(LOOK_MS, config.crlSeconds * 250), () => void look());
     return {
       ports: { ua: server.port },
       async close() {
-        clearInterval(timer);
+        lookNoMore();
         await server.close();
         zn.close();
         await authority.close();

@@ -1,5 +1,5 @@
-import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
-import { createClient, listen, listenBeside, loadTls, readTextFile } from '../http/index.ts';
+import { createOutbox, deliverOver, type FunctionDeps, portsOf } from '../flow/index.ts';
+import { listenBeside, loadTls, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, loadSigner } from '../x509/index.ts';
 import type { PvaConfig } from './config.ts';
@@ -14,10 +14,11 @@ export interface RunningPva {
 /** The platform validation authority: machines poll and answer, SHOs ask and are told by the outbox. */
 export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<RunningPva> {
   const log = deps.log.child({ fn: config.id });
+  const { net, timers } = portsOf(deps);
   const tls = loadTls(config.tls);
   const store = deps.store ?? (await openStore(config.store, deps.clock, log));
-  const clients = new Map(config.shos.map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
-  const outbox = createOutbox({ ...deps, store, log, deliver: deliverOver((to) => clients.get(to), log) });
+  const clients = new Map(config.shos.map(({ id, peer }) => [id, net.createClient({ ...peer, tls })]));
+  const outbox = createOutbox({ ...deps, timers, store, log, deliver: deliverOver((to) => clients.get(to), log) });
   const validations = createValidations({
     store,
     clock: deps.clock,
@@ -32,8 +33,8 @@ export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<R
   const wrap = deps.wrap ?? ((_: string, listener) => listener);
   const forShos = wrap(`${config.id} sbi`, shoListener(validations, config, log));
   const forMachines = wrap(`${config.id} m2me`, m2meListener(validations, log));
-  const sbi = await listen(forShos, { ...config.sbi, tls, clientCertificate: 'required' });
-  const m2me = await listenBeside(sbi, forMachines, { ...config.m2me, tls, clientCertificate: 'none' });
+  const sbi = await net.listen(forShos, { ...config.sbi, tls, clientCertificate: 'required' });
+  const m2me = await listenBeside(net, sbi, forMachines, { ...config.m2me, tls, clientCertificate: 'none' });
   outbox.kick();
   return {
     ports: { m2me: m2me.port, sbi: sbi.port },

@@ -1,6 +1,6 @@
-import { codeOf, createSealer } from '../base/index.ts';
-import { createOutbox, deliverOver, type FunctionDeps } from '../flow/index.ts';
-import { createClient, type Listener, listen, listenBeside, loadSealingKey, loadTls } from '../http/index.ts';
+import { codeOf, createSealer, every } from '../base/index.ts';
+import { createOutbox, deliverOver, type FunctionDeps, portsOf } from '../flow/index.ts';
+import { type Listener, listenBeside, loadSealingKey, loadTls } from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import type { RoConfig } from './config.ts';
@@ -17,14 +17,15 @@ export interface RunningRo {
 export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnClient }): Promise<RunningRo> {
   const log = deps.log.child({ fn: config.id });
   const { clock, random, onStep } = deps;
+  const { net, timers } = portsOf(deps);
   const tls = loadTls(config.tls);
   const store = deps.store ?? (await openStore(config.store, clock, log));
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
-  const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls }) : undefined;
+  const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls, net }) : undefined;
   const zn = deps.zn ?? ownZn;
   if (zn === undefined) throw new TypeError('no Zn client');
-  const shos = new Map(config.shos.map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
-  const outbox = createOutbox({ store, clock, random, log, deliver: deliverOver((to) => shos.get(to), log) });
+  const shos = new Map(config.shos.map(({ id, peer }) => [id, net.createClient({ ...peer, tls })]));
+  const outbox = createOutbox({ store, clock, random, timers, log, deliver: deliverOver((to) => shos.get(to), log) });
   const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
   const registrations = createRegistrations(store, config);
   await registrations.seed();
@@ -46,18 +47,26 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
   const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
   const operators = operatorListener(deliveries, registrations, config, log);
-  const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
-  const ua = await listenBeside(sbi, wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
+  const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
+    ...config.sbi,
+    tls,
+    clientCertificate: 'required',
+  });
+  const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
+    ...config.ua,
+    tls,
+    clientCertificate: 'none',
+  });
   outbox.kick();
-  const reminder = setInterval(
-    () => void deliveries.remind().catch((error: unknown) => log.warn('reminder-failed', { code: codeOf(error) })),
+  const remindNoMore = every(
+    timers,
     config.reminderSeconds * 1000,
+    () => void deliveries.remind().catch((error: unknown) => log.warn('reminder-failed', { code: codeOf(error) })),
   );
-  reminder.unref();
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {
-      clearInterval(reminder);
+      remindNoMore();
       await Promise.all([sbi.close(), ua.close()]);
       await outbox.close();
       for (const client of shos.values()) client.close();

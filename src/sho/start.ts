@@ -1,14 +1,13 @@
-import { codeOf, createSealer, GbaError, toHex } from '../base/index.ts';
-import { createOutbox, type Delivery, deliverOver, type FunctionDeps, type OutboxMessage } from '../flow/index.ts';
+import { codeOf, createSealer, every, GbaError, toHex } from '../base/index.ts';
 import {
-  createClient,
-  type Listener,
-  listen,
-  listenBeside,
-  loadSealingKey,
-  loadTls,
-  readTextFile,
-} from '../http/index.ts';
+  createOutbox,
+  type Delivery,
+  deliverOver,
+  type FunctionDeps,
+  type OutboxMessage,
+  portsOf,
+} from '../flow/index.ts';
+import { type Listener, listenBeside, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type Signer } from '../x509/index.ts';
@@ -37,13 +36,14 @@ const LAPSE_MS = 60_000;
 export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: ZnClient }): Promise<RunningSho> {
   const log = deps.log.child({ fn: config.id });
   const { clock, random, onStep } = deps;
+  const { net, timers } = portsOf(deps);
   const tls = loadTls(config.tls);
   const store = deps.store ?? (await openStore(config.store, clock, log));
   const sealer = createSealer(loadSealingKey(config.keyFile), random);
-  const hss = createClient({ ...config.hss, tls });
-  const bsf = createClient({ ...config.bsf.admin, tls });
-  const peers = new Map([config.ro, config.pva].map(({ id, peer }) => [id, createClient({ ...peer, tls })]));
-  const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls }) : undefined;
+  const hss = net.createClient({ ...config.hss, tls });
+  const bsf = net.createClient({ ...config.bsf.admin, tls });
+  const peers = new Map([config.ro, config.pva].map(({ id, peer }) => [id, net.createClient({ ...peer, tls })]));
+  const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls, net }) : undefined;
   const zn = deps.zn ?? ownZn;
   if (zn === undefined) throw new TypeError('no Zn client');
 
@@ -85,7 +85,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
     if (delivery === 'done') await orders.taken(message.id);
     return delivery;
   };
-  const outbox = createOutbox({ store, clock, random, log, deliver });
+  const outbox = createOutbox({ store, clock, random, timers, log, deliver });
   const pvaKey = readCertificate(readTextFile(config.pva.certificate)).spkiSha256;
   const orderDeps: OrderDeps = { ...common, signers, subscriptions, pvaKey };
   const packaging = createPackaging(orderDeps);
@@ -99,8 +99,16 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
   const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
   const operators = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
-  const sbi = await listen(wrap(`${config.id} sbi`, operators), { ...config.sbi, tls, clientCertificate: 'required' });
-  const ua = await listenBeside(sbi, wrap(`${config.id} ua`, device), { ...config.ua, tls, clientCertificate: 'none' });
+  const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
+    ...config.sbi,
+    tls,
+    clientCertificate: 'required',
+  });
+  const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
+    ...config.ua,
+    tls,
+    clientCertificate: 'none',
+  });
   outbox.kick();
   void lettingGo.resume().catch(() => log.warn('resume-postponed'));
   const lapse = () =>
@@ -108,12 +116,11 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
       log.warn('lapse-failed', { code: codeOf(error) }),
     );
   lapse();
-  const sweep = setInterval(lapse, LAPSE_MS);
-  sweep.unref();
+  const lapseNoMore = every(timers, LAPSE_MS, lapse);
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {
-      clearInterval(sweep);
+      lapseNoMore();
       await Promise.all([sbi.close(), ua.close()]);
       await outbox.close();
       for (const client of [hss, bsf, ...peers.values()]) client.close();

@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   diameter: ['base', 'aka', 'gba'],
   http: ['base', 'digest', 'gba'],
   store: ['base'],
-  flow: ['base', 'store'],
+  flow: ['base', 'http', 'store'],
   owner: ['base', 'http', 'token', 'x509', 'store', 'flow'],
   hss: PURE,
   bsf: PURE,

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSealer, SecretKey, systemRandom } from '../../src/base/index.ts';
-import { openTre, type Tre } from '../../src/m2me/tre/index.ts';
+import { createDurableFiles, type Disk, openTre, type Tre } from '../../src/m2me/tre/index.ts';
 import type { Mcim } from '../../src/mcim/index.ts';
 import { deriveTokenKeys } from '../../src/token/index.ts';
 import type { Signer } from '../../src/x509/index.ts';
@@ -60,17 +60,20 @@ export interface TestTre {
   directory: string;
   time: { now: number };
   /** Opens the same directory anew, as after a power cut. */
-  reopen(): Promise<Tre>;
+  reopen(disk?: Disk): Promise<Tre>;
 }
 
-export async function makeTre(options: { commissioned?: boolean; directory?: string } = {}): Promise<TestTre> {
+export async function makeTre(
+  options: { commissioned?: boolean; directory?: string; disk?: Disk } = {},
+): Promise<TestTre> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'gba-tre-'));
   const { device, decryption } = await machineKeys();
   const time = { now: START };
   const root = SecretKey.copyOf(fill(7));
-  const reopen = () =>
+  const reopen = (disk = options.disk) =>
     openTre({
       directory,
+      files: createDurableFiles(disk),
       m2meId: M2ME,
       root: createSealer(root, systemRandom),
       clock: { now: () => time.now },

@@ -2,60 +2,52 @@
 // middle of a write, and opened again.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync } from 'node:fs';
-import fs from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { makeVector } from '../../src/aka/index.ts';
 import { SecretKey } from '../../src/base/index.ts';
-import type { Tre } from '../../src/m2me/tre/index.ts';
+import { type Disk, systemDisk, type Tre } from '../../src/m2me/tre/index.ts';
 import { fill } from '../support/claims.ts';
 import { allOctets, holds, keepContext, makeTre, mcimA, mcimB, SERIAL, SET_1, START, tokenKeys } from './support.ts';
-
-const real = { open: fs.open, rename: fs.rename, rm: fs.rm };
-
-function patch(functions: Partial<typeof real>): void {
-  Object.assign(fs, functions);
-  syncBuiltinESMExports();
-}
-afterEach(() => patch(real));
 
 class PowerCut extends Error {}
 
 /** After `operations` more changes of the disk nothing reaches it any more; the first write that does not is torn. */
-function cutAfter(operations: number): { used(): number } {
+function cutAfter(operations: number): { disk: Disk; used(): number } {
   let used = 0;
   const isOver = (): boolean => ++used > operations;
   const orCut = async (): Promise<void> => {
     if (isOver()) throw new PowerCut();
   };
-  patch({
+  const disk: Disk = {
+    ...systemDisk,
     async open(...args) {
-      const file = await real.open(...args);
-      const writeFile = file.writeFile.bind(file);
-      const sync = file.sync.bind(file);
-      file.writeFile = async (octets) => {
-        if (!isOver()) return await writeFile(octets);
-        if (used === operations + 1) await writeFile((octets as Buffer).subarray(0, (octets as Buffer).length >> 1));
-        throw new PowerCut();
+      const file = await systemDisk.open(...args);
+      return {
+        async writeFile(octets) {
+          if (!isOver()) return await file.writeFile(octets);
+          if (used === operations + 1) await file.writeFile(octets.subarray(0, octets.length >> 1));
+          throw new PowerCut();
+        },
+        async sync() {
+          await orCut();
+          await file.sync();
+        },
+        stat: () => file.stat(),
+        close: () => file.close(),
       };
-      file.sync = async () => {
-        await orCut();
-        await sync();
-      };
-      return file;
     },
     async rename(from, to) {
       await orCut();
-      await real.rename(from, to);
+      await systemDisk.rename(from, to);
     },
     async rm(path, options) {
       await orCut();
-      await real.rm(path, options);
+      await systemDisk.rm(path, options);
     },
-  });
-  return { used: () => used };
+  };
+  return { disk, used: () => used };
 }
 
 /** A whole change in the TRE, from wherever it stands. */
@@ -97,14 +89,13 @@ test('whenever the power goes, the machine has a way back and the change goes on
   for (let operations = 0; ; operations++) {
     const at = `after ${operations} operations`;
     const directory = mkdtempSync(join(tmpdir(), 'gba-tre-cut-'));
-    const { tre, reopen } = await makeTre({ directory });
+    const { reopen } = await makeTre({ directory });
     const power = cutAfter(operations);
-    const done = await change(tre).then(
+    const done = await change(await reopen(power.disk)).then(
       () => true,
       () => false,
     );
     assert.equal(done, power.used() <= operations, at);
-    patch(real);
     const again = await reopen();
     await assertWayBack(again, at);
     await change(again);

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { codeOf, createSealer, type Log, type LogFields, SecretKey } from '../../src/base/index.ts';
-import { createClient, createRouter, listen, listenBeside } from '../../src/http/index.ts';
+import { createClient, createRouter, listen, listenBeside, systemNet } from '../../src/http/index.ts';
 import { gbaAuth } from '../../src/naf/index.ts';
 import { sayRaw } from './raw.ts';
 
@@ -69,6 +69,6 @@ test('a function whose second port is taken leaves the first one free', async (t
   t.after(() => taken.close());
   const first = await listen(listener, { address: '127.0.0.1', port: 0 });
   const second = { address: '127.0.0.1', port: taken.port };
-  await assert.rejects(listenBeside(first, listener, second), { code: 'listen-failed' });
+  await assert.rejects(listenBeside(systemNet, first, listener, second), { code: 'listen-failed' });
   await (await listen(listener, { address: '127.0.0.1', port: first.port })).close();
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { fromHex } from '../../base/index.ts';
 import { makeQuote } from '../../token/index.ts';
@@ -22,7 +22,7 @@ export async function attest(machine: Machine, change: Change): Promise<boolean>
       m2meId: config.id,
       nonce: fromHex(nonce, 32, 'nonce'),
       orderId,
-      measurements: await measure(config.measurements),
+      measurements: measure(config.measurements),
       treCertificate: tre.decryption.certificate,
     },
     tre.device.signer(),
@@ -35,17 +35,12 @@ export async function attest(machine: Machine, change: Change): Promise<boolean>
   return true;
 }
 
-async function measure(measurements: Machine['config']['measurements']): Promise<{ name: string; sha256: Buffer }[]> {
-  const entries = Object.entries(measurements);
-  return await Promise.all(
-    entries.map(async ([name, source]) => ({
-      name,
-      sha256:
-        typeof source === 'string'
-          ? fromHex(source, 32, name)
-          : createHash('sha256')
-              .update(await readFile(source.file))
-              .digest(),
-    })),
-  );
+function measure(measurements: Machine['config']['measurements']): { name: string; sha256: Buffer }[] {
+  return Object.entries(measurements).map(([name, source]) => ({
+    name,
+    sha256:
+      typeof source === 'string'
+        ? fromHex(source, 32, name)
+        : createHash('sha256').update(readFileSync(source.file)).digest(),
+  }));
 }

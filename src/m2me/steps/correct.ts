@@ -1,4 +1,3 @@
-import { eraseDownload } from '../download-file.ts';
 import type { Change } from '../journal.ts';
 import { type Machine, move, roOf, showStep } from '../machine.ts';
 import { acceptSize } from '../procedures/accept-package.ts';
@@ -21,7 +20,7 @@ export async function takeCorrection(machine: Machine, change: Change): Promise<
   if (!verdict.ok) return notTaken(machine, change, verdict);
   const announced = { digest: offer.digest.toLowerCase(), size: offer.size, chunkBytes: chunkSize(offer.chunkBytes) };
   // What a power cut left may be of an earlier correction.
-  await eraseDownload(machine.config.treDir, change.serial);
+  await machine.downloads.erase(change.serial);
   const taken = await download(machine, change, announced, (range) =>
     sendAnyWay(machine, change, ro, 'corrections/package', bytes, { range }),
   );
@@ -29,7 +28,7 @@ export async function takeCorrection(machine: Machine, change: Change): Promise<
   const { attested = true, since = change.since } = change.delivery ?? {};
   await move(machine, change, 'correction-stored', { delivery: { ...announced, attested, since } });
   machine.refusals.delete(change.serial);
-  await eraseDownload(machine.config.treDir, change.serial);
+  await machine.downloads.erase(change.serial);
   showStep(machine, 7, 'corrected package downloaded, checked, opened in the TRE', {
     to: machine.config.id,
     serial: change.serial,

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { codeOf } from '../../base/index.ts';
 import type { Answer } from '../../http/index.ts';
 import { openPackage, verifyPackage } from '../../mcim/index.ts';
-import { appendChunk, downloadedSize, readDownload } from '../download-file.ts';
 import type { Change } from '../journal.ts';
 import type { Machine } from '../machine.ts';
 import { acceptContent, acceptDownload, acceptSigner } from '../procedures/accept-package.ts';
@@ -30,16 +29,17 @@ export async function download(
   announced: Announced,
   fetch: (range: string) => Promise<Answer>,
 ): Promise<{ ok: true } | Refusal> {
-  const directory = machine.config.treDir;
-  let size = await downloadedSize(directory, change.serial);
-  while (size < announced.size) {
+  const { downloads } = machine;
+  const chunks = [(await downloads.read(change.serial)) ?? Buffer.alloc(0)];
+  for (let size = chunks[0]?.length ?? 0; size < announced.size; ) {
     const length = Math.min(announced.chunkBytes, announced.size - size);
     const { status, body } = await fetch(`bytes=${size}-${size + length - 1}`);
     if (status !== 206 || body.length !== length) return refuse('package-unavailable');
-    await appendChunk(directory, change.serial, body);
+    await downloads.append(change.serial, body);
+    chunks.push(body);
     size += length;
   }
-  return await install(machine, change, await readDownload(directory, change.serial), announced);
+  return await install(machine, change, Buffer.concat(chunks), announced);
 }
 
 async function install(

@@ -1,10 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { GbaError } from '../../base/index.ts';
 import { enqueue, type OutboxMessage } from '../../flow/index.ts';
 import type { Op } from '../../store/index.ts';
 import type { MachineGrant } from '../../token/index.ts';
 import { type ChangeEvent, changeFlow } from '../change-flow.ts';
-import { eraseDownload, serialOfDownload } from '../download-file.ts';
 import type { Change } from '../journal.ts';
 import { type Machine, roOf, serialOctets } from '../machine.ts';
 
@@ -59,7 +57,7 @@ export async function returnOpsOf(machine: Machine, serial: string, reason: stri
 /** Removes what an ended change leaves: pending slot, download, pinned keys. Repeating it does no harm. */
 export async function clearEnded(machine: Machine, serial: string): Promise<void> {
   if (machine.tre.pendingSerial() === serial) await machine.tre.dropPending();
-  await eraseDownload(machine.config.treDir, serial);
+  await machine.downloads.erase(serial);
   machine.links.endKept(serial);
   await machine.tre.pins.forget(serial);
 }
@@ -71,9 +69,8 @@ export async function clearLeftovers(machine: Machine): Promise<void> {
   const pending = machine.tre.pendingSerial();
   if (pending !== undefined && !open.has(pending)) await machine.tre.dropPending();
   for (const serial of await machine.tre.pins.serials()) if (!open.has(serial)) await machine.tre.pins.forget(serial);
-  for (const name of await readdir(machine.config.treDir)) {
-    const serial = serialOfDownload(name);
-    if (serial !== undefined && !open.has(serial)) await eraseDownload(machine.config.treDir, serial);
+  for (const serial of await machine.downloads.serials()) {
+    if (!open.has(serial)) await machine.downloads.erase(serial);
   }
 }
 

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { codeOf, equalBytes, fromBase64, fromHex, GbaError } from '../../base/index.ts';
 import { UA_TOKEN } from '../../gba/index.ts';
 import { type BoundToken, type Claims, deriveRoKeys, readBoundToken } from '../../token/index.ts';
-import { eraseDownload } from '../download-file.ts';
 import type { Change } from '../journal.ts';
 import { knownSerials, type Machine, move, narrowingOf, roOf, serialText, showStep } from '../machine.ts';
 import { acceptBoundToken } from '../procedures/accept-bound-token.ts';
@@ -57,7 +56,7 @@ export async function takeDelivery(machine: Machine, change: Change): Promise<bo
   const ksNafRo = (await tre.nafKeys(ro.id, UA_TOKEN)).find(({ btid }) => btid === answer.btid)?.ksNaf;
   if (ksNafRo === undefined) throw new GbaError('ua-refused', 'the context of this delivery has just ended');
   await tre.pins.pinRoKeys(change.serial, deriveRoKeys(ksNafRo, verdict.claims.serial));
-  await eraseDownload(config.treDir, change.serial);
+  await machine.downloads.erase(change.serial);
   if (stored && !(await tre.domain(verdict.claims.newSho.id).bindStored(change.serial, offer.digest.toLowerCase()))) {
     return await refuseDelivery(machine, change, refuse('package-not-present'));
   }
@@ -126,7 +125,7 @@ export async function takePackage(machine: Machine, change: Change): Promise<boo
   if (!verdict.ok) return await dropDelivery(machine, change, verdict);
   await move(machine, change, 'package-stored');
   machine.refusals.delete(change.serial);
-  await eraseDownload(machine.config.treDir, change.serial);
+  await machine.downloads.erase(change.serial);
   showStep(machine, 7, 'package downloaded, checked, opened in the TRE', {
     to: machine.config.id,
     serial: change.serial,
@@ -137,6 +136,6 @@ export async function takePackage(machine: Machine, change: Change): Promise<boo
 async function dropDelivery(machine: Machine, change: Change, refusal: Refusal): Promise<boolean> {
   if (refusal.final) return await refuseDelivery(machine, change, refusal);
   await machine.journal.commit([machine.journal.dropDeliveryOp(change)]);
-  await eraseDownload(machine.config.treDir, change.serial);
+  await machine.downloads.erase(change.serial);
   return await refuseDelivery(machine, change, refusal);
 }

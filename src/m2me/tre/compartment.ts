@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createSealer, GbaError, type Random, type Sealer, SecretKey } from '../../base/index.ts';
-import { eraseFile, listDirectory, readIfPresent, writeDurable } from './durable-file.ts';
+import type { DurableFiles } from './durable-file.ts';
 import { createTurns } from './in-turn.ts';
 
 const KEY_LENGTH = 32;
@@ -27,7 +27,7 @@ export interface Vault {
 }
 
 /** Changes of the disk are made one at a time: two callers must not make two keys for one compartment. */
-export function createVault(directory: string, root: Sealer, random: Random): Vault {
+export function createVault(directory: string, files: DurableFiles, root: Sealer, random: Random): Vault {
   const inTurn = createTurns();
   const keyFile = (id: string) => join(directory, `${id}.key`);
   const dataFile = (id: string, name: string) => join(directory, `${id}.${name}.sealed`);
@@ -36,7 +36,7 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
   async function loadKey(id: string): Promise<SecretKey | undefined> {
     const known = keys.get(id);
     if (known !== undefined) return known;
-    const sealed = await readIfPresent(keyFile(id));
+    const sealed = await files.read(keyFile(id));
     if (sealed === undefined) return undefined;
     const key = openKey(root, sealed, id);
     if (key !== undefined) keys.set(id, key);
@@ -48,26 +48,26 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
     return {
       id,
       async read(name) {
-        const sealed = await readIfPresent(dataFile(id, name));
+        const sealed = await files.read(dataFile(id, name));
         return sealed === undefined ? undefined : sealer.open(sealed.toString('latin1'), `${id}/${name}`);
       },
       async write(name, plain) {
         const sealed = Buffer.from(sealer.seal(plain, `${id}/${name}`));
-        await inTurn(() => writeDurable(dataFile(id, name), sealed));
+        await inTurn(() => files.write(dataFile(id, name), sealed));
       },
     };
   }
 
   async function filesOf(): Promise<{ file: string; id: string }[]> {
-    const names = (await listDirectory(directory)).filter((name) => /\.(key|sealed)$/.test(name));
+    const names = (await files.list(directory)).filter((name) => /\.(key|sealed)$/.test(name));
     return names.map((file) => ({ file, id: file.split('.', 1)[0] ?? '' }));
   }
 
   async function eraseNow(id: string): Promise<void> {
-    await eraseFile(keyFile(id));
+    await files.erase(keyFile(id));
     keys.get(id)?.erase();
     keys.delete(id);
-    for (const { file } of (await filesOf()).filter((one) => one.id === id)) await eraseFile(join(directory, file));
+    for (const { file } of (await filesOf()).filter((one) => one.id === id)) await files.erase(join(directory, file));
   }
 
   async function createNow(id: string): Promise<Compartment> {
@@ -76,7 +76,7 @@ export function createVault(directory: string, root: Sealer, random: Random): Va
     if (known !== undefined) return compartment(id, known);
     await eraseNow(id);
     const key = SecretKey.adopt(random.bytes(KEY_LENGTH));
-    await writeDurable(keyFile(id), Buffer.from(root.seal(key.bytes(), `${id}/key`)));
+    await files.write(keyFile(id), Buffer.from(root.seal(key.bytes(), `${id}/key`)));
     keys.set(id, key);
     return compartment(id, key);
   }

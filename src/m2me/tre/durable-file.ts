@@ -1,38 +1,47 @@
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GbaError } from '../../base/index.ts';
+import { type Disk, systemDisk } from './disk.ts';
 
 /** Suffix of a file that is being written: never read, removed when the directory is opened. */
 const TORN = '.part';
 
-/**
- * Writes a whole file so that after a power cut it is the old one or the new one: part file, fsync, rename, fsync. Throws
- * `tre-storage-failed`, as all here.
- */
-export async function writeDurable(path: string, octets: Uint8Array): Promise<void> {
-  const part = `${path}${TORN}`;
-  await guarded('a TRE file cannot be written', async () => {
-    const file = await open(part, 'w', 0o600);
+/** Files that a power cut leaves whole. Everything throws `tre-storage-failed`. */
+export interface DurableFiles {
+  /** After a power cut it is the old file or the new one: part file, fsync, rename, fsync. */
+  write(path: string, octets: Uint8Array): Promise<void>;
+  /** Adds to the file; durable when it resolves. */
+  append(path: string, octets: Uint8Array): Promise<void>;
+  /** The whole file, or nothing when there is none. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** Overwrites the file in place, makes that durable, then deletes it. Repeating it does no harm. */
+  erase(path: string): Promise<void>;
+  list(directory: string): Promise<string[]>;
+  /** Makes the directory if need be, for its owner alone, and erases what a power cut left half-written in it. */
+  openDirectory(directory: string): Promise<void>;
+}
+
+export function createDurableFiles(disk: Disk = systemDisk): DurableFiles {
+  async function syncDirectory(path: string): Promise<void> {
+    const directory = await disk.open(path, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+
+  async function put(path: string, flags: 'w' | 'a', octets: Uint8Array): Promise<void> {
+    const file = await disk.open(path, flags, 0o600);
     try {
       await file.writeFile(octets);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(part, path);
-    await syncDirectory(dirname(path));
-  });
-}
+  }
 
-/** The whole file, or nothing when there is none. */
-export async function readIfPresent(path: string): Promise<Buffer | undefined> {
-  return await guarded('a TRE file cannot be read', () => ifPresent(readFile(path)));
-}
-
-/** Overwrites the file in place, makes that durable, then deletes it. Repeating it does no harm. */
-export async function eraseFile(path: string): Promise<void> {
-  await guarded('a TRE file cannot be erased', async () => {
-    const file = await ifPresent(open(path, 'r+'));
+  async function erase(path: string): Promise<void> {
+    const file = await ifPresent(disk.open(path, 'r+'));
     if (file === undefined) return;
     try {
       const { size } = await file.stat();
@@ -42,29 +51,29 @@ export async function eraseFile(path: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await rm(path, { force: true });
+    await disk.rm(path, { force: true });
     await syncDirectory(dirname(path));
-  });
-}
-
-export async function listDirectory(path: string): Promise<string[]> {
-  return await guarded('the TRE directory cannot be read', () => readdir(path));
-}
-
-/** What a power cut left half-written is erased; such a file has never been visible to any reader. */
-export async function eraseTornFiles(directory: string): Promise<void> {
-  for (const name of await listDirectory(directory)) {
-    if (name.endsWith(TORN)) await eraseFile(join(directory, name));
   }
-}
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  return {
+    write: (path, octets) =>
+      guarded('a TRE file cannot be written', async () => {
+        const part = `${path}${TORN}`;
+        await put(part, 'w', octets);
+        await disk.rename(part, path);
+        await syncDirectory(dirname(path));
+      }),
+    append: (path, octets) => guarded('a TRE file cannot be written', () => put(path, 'a', octets)),
+    read: (path) => guarded('a TRE file cannot be read', () => ifPresent(disk.readFile(path))),
+    erase: (path) => guarded('a TRE file cannot be erased', () => erase(path)),
+    list: (directory) => guarded('the TRE directory cannot be read', () => disk.readdir(directory)),
+    openDirectory: (directory) =>
+      guarded('the TRE directory cannot be opened', async () => {
+        await disk.mkdir(directory, { recursive: true, mode: 0o700 });
+        // Such a file has never been visible to any reader.
+        for (const name of await disk.readdir(directory)) if (name.endsWith(TORN)) await erase(join(directory, name));
+      }),
+  };
 }
 
 async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {

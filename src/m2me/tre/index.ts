@@ -1,4 +1,5 @@
-export { eraseFile } from './durable-file.ts';
+export { type Disk, type DiskFile, systemDisk } from './disk.ts';
+export { createDurableFiles, type DurableFiles } from './durable-file.ts';
 export type { DiscardRecord, Pins } from './pins.ts';
 export type { Domain } from './slots.ts';
 export { type Identity, openTre, type Tre, type TreOptions } from './tre.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { GbaError, type Random, type Sealer, toHex } from '../../base/index.ts';
 import type { Mcim } from '../../mcim/index.ts';
 import type { Compartment, Vault } from './compartment.ts';
-import { readIfPresent, writeDurable } from './durable-file.ts';
+import type { DurableFiles } from './durable-file.ts';
 import { fillSlot, readMcim } from './usim.ts';
 
 const refSchema = z.strictObject({ id: z.string(), serial: z.string().nullable(), digest: z.string().nullable() });
@@ -57,20 +57,26 @@ export interface Slots {
 const CONTEXT = 'tre/slots';
 const EMPTY: SlotPointers = { current: null, pending: null, stored: [] };
 
-export async function openSlots(directory: string, vault: Vault, root: Sealer, random: Random): Promise<Slots> {
+export async function openSlots(
+  directory: string,
+  files: DurableFiles,
+  vault: Vault,
+  root: Sealer,
+  random: Random,
+): Promise<Slots> {
   const path = join(directory, 'slots');
   let pointers = await load();
   await eraseOrphans();
 
   async function load(): Promise<SlotPointers> {
-    const sealed = await readIfPresent(path);
+    const sealed = await files.read(path);
     if (sealed === undefined) return EMPTY;
     const plain = root.open(sealed.toString('latin1'), CONTEXT);
     return pointerSchema.parse(JSON.parse(plain.bytes().toString('utf8')));
   }
 
   async function save(next: SlotPointers): Promise<void> {
-    await writeDurable(path, Buffer.from(root.seal(Buffer.from(JSON.stringify(next)), CONTEXT)));
+    await files.write(path, Buffer.from(root.seal(Buffer.from(JSON.stringify(next)), CONTEXT)));
     pointers = next;
   }
 

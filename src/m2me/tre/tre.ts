@@ -1,12 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { type Clock, GbaError, type Random, type Sealer, type SecretKey } from '../../base/index.ts';
 import type { Mcim } from '../../mcim/index.ts';
 import { type MachineGrant, machineGrant } from '../../token/index.ts';
 import type { Signer } from '../../x509/index.ts';
 import { createVault } from './compartment.ts';
 import { type Device, openDevice } from './device.ts';
-import { eraseTornFiles } from './durable-file.ts';
+import type { DurableFiles } from './durable-file.ts';
 import { createTurns } from './in-turn.ts';
 import { createPins, type DiscardRecord, discardDigest, type KeptSession, type Pins } from './pins.ts';
 import { type Domain, openSlots } from './slots.ts';
@@ -25,6 +24,7 @@ import {
 
 export interface TreOptions {
   directory: string;
+  files: DurableFiles;
   m2meId: string;
   /** Root of the sealing: each slot's key stands sealed under it. */
   root: Sealer;
@@ -85,11 +85,10 @@ export interface Tre {
 }
 
 export async function openTre(options: TreOptions): Promise<Tre> {
-  const { directory, clock } = options;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await eraseTornFiles(directory);
-  const vault = createVault(directory, options.root, options.random);
-  const slots = await openSlots(directory, vault, options.root, options.random);
+  const { directory, files, clock } = options;
+  await files.openDirectory(directory);
+  const vault = createVault(directory, files, options.root, options.random);
+  const slots = await openSlots(directory, files, vault, options.root, options.random);
   const pins = createPins(vault);
   const device = await openDevice(vault, options.device);
   let identity = await loadIdentity();
