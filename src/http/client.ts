@@ -1,9 +1,8 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { GbaError } from '../base/index.ts';
-import { parseJson, type Schema } from './json.ts';
-import { PROBLEM_TYPE } from './problem.ts';
+import { type Answer, answerOf } from './answer.ts';
 
 export interface ClientOptions {
   /** `http(s)://address:port`, where to connect. */
@@ -18,18 +17,6 @@ export interface ClientOptions {
   deadlineMs?: number;
   /** Largest answer taken, octets. */
   answerLimit?: number;
-}
-
-export interface Answer {
-  status: number;
-  headers: IncomingMessage['headers'];
-  body: Buffer;
-  /** IANA name of the TLS cipher suite of this connection, if any. */
-  cipherSuite: string | undefined;
-  /** The body as JSON checked by `schema`; anything else is the other end's fault: `peer-refused`. */
-  json<T>(schema: Schema<T>): T;
-  /** The stable code of a problem+json answer, another vendor's `cause`, or `http-<status>`. */
-  cause(): string;
 }
 
 export interface SendOptions {
@@ -104,16 +91,21 @@ export function createClient(options: ClientOptions): HttpClient {
     return await exchange(secure ? httpsRequest : httpRequest, request, body, limits);
   }
 
+  return clientOver(send, serverName, () => agent.destroy());
+}
+
+/** A client by its way of sending; `name` of the other end is for messages. */
+export function clientOver(send: HttpClient['send'], name: string, close: () => void): HttpClient {
   return {
     send,
     async call(method, path, sending) {
       const answer = await send(method, path, sending);
       if (answer.status >= 200 && answer.status < 300) return answer;
-      const message = `${serverName} answered ${answer.status} to ${method} ${path.split('?', 1)[0]}`;
+      const message = `${name} answered ${answer.status} to ${method} ${path.split('?', 1)[0]}`;
       if (answer.status >= 500) throw new GbaError('peer-unreachable', message, { retryable: true });
       throw new GbaError(answer.cause(), message);
     },
-    close: () => agent.destroy(),
+    close,
   };
 }
 
@@ -140,7 +132,10 @@ function exchange(
       });
       res.on('error', fail);
       res.on('aborted', () => fail());
-      res.on('end', () => resolve(answerOf(res, Buffer.concat(chunks), cipherSuite)));
+      res.on('end', () => {
+        const { statusCode: status = 0, headers } = res;
+        resolve(answerOf({ status, headers, body: Buffer.concat(chunks), cipherSuite }));
+      });
     });
     req.on('timeout', () => req.destroy(new Error('timed out')));
     const deadline = setTimeout(() => req.destroy(new Error('took too long')), limits.ms);
@@ -148,37 +143,4 @@ function exchange(
     req.on('error', fail);
     req.end(body);
   });
-}
-
-function answerOf(res: IncomingMessage, body: Buffer, cipherSuite: string | undefined): Answer {
-  const status = res.statusCode ?? 0;
-  return {
-    status,
-    headers: res.headers,
-    body,
-    cipherSuite,
-    json(schema) {
-      try {
-        return parseJson(body, schema);
-      } catch (cause) {
-        throw new GbaError('peer-refused', 'the answer is not the JSON of this interface', { cause });
-      }
-    },
-    cause: () => codeIn(body) ?? `http-${status}`,
-  };
-}
-
-/** Our own code where the problem's type names one; else the `cause` of whoever answered. */
-function codeIn(body: Buffer): string | undefined {
-  let problem: unknown;
-  try {
-    problem = JSON.parse(body.toString('utf8'));
-  } catch {
-    // Not JSON: the status is all there is.
-    return undefined;
-  }
-  if (typeof problem !== 'object' || problem === null) return undefined;
-  const { type, cause } = problem as Record<string, unknown>;
-  if (typeof type === 'string' && type.startsWith(PROBLEM_TYPE)) return type.slice(PROBLEM_TYPE.length);
-  return typeof cause === 'string' ? cause : undefined;
 }

@@ -1,3 +1,4 @@
+export * from './answer.ts';
 export * from './authorizations.ts';
 export * from './body.ts';
 export * from './client.ts';
