@@ -6,6 +6,7 @@ export { type FaultPlan, type Faults, parseCut, planFaults } from './faults.ts';
 export { type Lab, type LabOptions, startLab } from './lab.ts';
 export { bsfOf, hssOf, NAMES } from './names.ts';
 export { type PageConfig, pageConfigSchema, startPage } from './page.ts';
-export { fleetFile, ownerJournalPath, ownMachines } from './plan.ts';
+export { type LabPki, openLabPki } from './pki.ts';
+export { fleetFile, type LabPlan, ownerJournalPath, ownMachines, planLab } from './plan.ts';
 export { missingSteps, stepLine, summaryLine } from './report.ts';
 export { parseScenario, type Scenario } from './scenario.ts';

@@ -1,4 +1,5 @@
 import { type Clock, codeOf, fromBase64, GbaError } from '../base/index.ts';
+import type { Net } from '../http/index.ts';
 import { announcementOf } from '../token/index.ts';
 import type { Signer } from '../x509/index.ts';
 import { signAnnounced, signInstruction, signingRequest } from './instruction.ts';
@@ -18,6 +19,8 @@ export interface OwnerTools extends Patience {
   journal: OwnerJournal;
   /** Numbers instructions. */
   clock: Clock;
+  /** Instead of sockets, towards machines. */
+  net?: Net;
 }
 
 export interface Target {

@@ -19,8 +19,12 @@ async function each(
   await Promise.all(Array.from({ length: parallel }, takeNext));
 }
 
-async function withMachine<T>(url: string, work: (machine: MachineClient) => Promise<T>): Promise<T> {
-  const machine = createMachineClient(url);
+async function withMachine<T>(
+  { net }: OwnerTools,
+  url: string,
+  work: (machine: MachineClient) => Promise<T>,
+): Promise<T> {
+  const machine = createMachineClient(url, net);
   try {
     return await work(machine);
   } finally {
@@ -39,7 +43,7 @@ export async function cancelFleet(
   await each(rows, parallel, async (row) => {
     const until = tools.wallClock.now() + patienceMs;
     const ask = (machine: MachineClient) => cancelChange(tools, { m2meId: row.m2meId, machine }, until);
-    const answer = await withMachine(row.url, ask).then(({ state }) => state, codeOf);
+    const answer = await withMachine(tools, row.url, ask).then(({ state }) => state, codeOf);
     onAnswer(row, answer);
   });
 }
@@ -55,7 +59,7 @@ export async function refreshFleet(
     if (orderId === undefined || isSettled(tools.journal.of(m2meId))) return;
     try {
       const until = tools.wallClock.now() + patienceMs;
-      const look = await withMachine(url, (machine) => lookAt(tools, { m2meId, machine }, until));
+      const look = await withMachine(tools, url, (machine) => lookAt(tools, { m2meId, machine }, until));
       const end = verdictOf(look.order, look.machine, { serial, newSho: tools.newShoId });
       // One that had been given up waiting for is under way again.
       await tools.journal.note(m2meId, end === undefined ? { end } : ending(end));

@@ -68,7 +68,7 @@ function isDue({ journal, newShoId }: OwnerTools, m2meId: string, retry: boolean
 }
 
 async function changeOne(tools: OwnerTools, row: FleetRow, options: FleetOptions): Promise<End> {
-  const machine = createMachineClient(row.url);
+  const machine = createMachineClient(row.url, tools.net);
   const { variant = options.variant, bothPresent = options.bothPresent } = row;
   try {
     const end = await tryChange(tools, { m2meId: row.m2meId, machine, variant, bothPresent }, row.url, options);

@@ -219,6 +219,11 @@ function operationsOf({ shoId, releases, orders }: OwnerRoles, log: Log): Operat
 
 export function ownerRoutes(roles: OwnerRoles, log: Log): Route[] {
   const operations = operationsOf(roles, log);
-  const description = describeApi(roles.shoId, operations);
-  return [...operations, { method: 'GET', path: '/openapi.json', handle: () => ({ status: 200, json: description }) }];
+  /** Made when it is first asked for. */
+  let description: object | undefined;
+  const describe = (): object => {
+    description ??= describeApi(roles.shoId, operations);
+    return description;
+  };
+  return [...operations, { method: 'GET', path: '/openapi.json', handle: () => ({ status: 200, json: describe() }) }];
 }

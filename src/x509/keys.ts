@@ -14,16 +14,19 @@ export interface Signer {
   certificate: Buffer;
 }
 
-/** What is read of a certificate. `subject` is the CN, `names` the SAN dNSName entries; times in milliseconds. */
+/**
+ * What is read of a certificate, for reading only: one object serves all who read the same octets. `subject` is the CN,
+ * `names` the SAN dNSName entries; times in milliseconds.
+ */
 export interface Certificate {
-  der: Buffer;
-  subject: string;
-  names: string[];
+  readonly der: Buffer;
+  readonly subject: string;
+  readonly names: readonly string[];
   /** Lower-case hexadecimal SHA-256 of the SubjectPublicKeyInfo. */
-  spkiSha256: string;
-  notBefore: number;
-  notAfter: number;
-  publicKey: KeyObject;
+  readonly spkiSha256: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly publicKey: KeyObject;
 }
 
 export function generateKeyPair(): { privateKey: KeyObject; publicKey: KeyObject } {
@@ -34,16 +37,47 @@ export function isP256(key: KeyObject): boolean {
   return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
 }
 
+const spkiHashes = new WeakMap<KeyObject, Buffer>();
+
 /** SHA-256 of the SubjectPublicKeyInfo of a public or private key, 32 octets. */
 export function spkiSha256(key: KeyObject): Buffer {
+  const known = spkiHashes.get(key);
+  if (known !== undefined) return Buffer.from(known);
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  return createHash('sha256')
-    .update(publicKey.export({ format: 'der', type: 'spki' }))
-    .digest();
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
+  const hash = createHash('sha256').update(spki).digest();
+  spkiHashes.set(key, hash);
+  return Buffer.from(hash);
 }
+
+/** Certificates by their own octets: the few that a party meets stand in every message that it reads. */
+const certificates = new Map<string, Certificate>();
+const MAX_CERTIFICATES = 256;
+const MAX_REMEMBERED = 8_192;
 
 /** A certificate from DER or PEM; throws `certificate-invalid`. */
 export function readCertificate(input: Uint8Array | string): Certificate {
+  const name = typeof input === 'string' ? input : Buffer.from(input).toString('latin1');
+  const known = certificates.get(name);
+  if (known !== undefined) return known;
+  const certificate = parseCertificate(input);
+  if (name.length > MAX_REMEMBERED) return certificate;
+  // The oldest makes room: whoever still uses it holds it.
+  for (const [oldest] of certificates) if (certificates.size >= MAX_CERTIFICATES) certificates.delete(oldest);
+  certificates.set(name, certificate);
+  return certificate;
+}
+
+const platformForms = new WeakMap<Certificate, X509Certificate>();
+
+/** The platform's own form of it. */
+function platformForm(certificate: Certificate): X509Certificate {
+  const known = platformForms.get(certificate) ?? new X509Certificate(certificate.der);
+  platformForms.set(certificate, known);
+  return known;
+}
+
+function parseCertificate(input: Uint8Array | string): Certificate {
   try {
     const parsed = new X509Certificate(input);
     // The platform passes over whatever follows the DER.
@@ -79,8 +113,8 @@ function timeOf(text: string): number {
  * product has no intermediates). Throws `certificate-untrusted`, `certificate-not-yet-valid`, `certificate-expired`.
  */
 export function verifyChain(certificate: Certificate, issuer: Certificate, atMs: number): void {
-  const leaf = new X509Certificate(certificate.der);
-  const ca = new X509Certificate(issuer.der);
+  const leaf = platformForm(certificate);
+  const ca = platformForm(issuer);
   if (!ca.ca || !leaf.checkIssued(ca) || !leaf.verify(ca.publicKey)) {
     throw new GbaError('certificate-untrusted', `'${certificate.subject}' was not issued by '${issuer.subject}'`);
   }

@@ -1,0 +1,109 @@
+import { GbaError, type Log, silentLog } from '../src/base/index.ts';
+import { startBsf } from '../src/bsf/index.ts';
+import type { FunctionDeps, StepEvent } from '../src/flow/index.ts';
+import { startHss } from '../src/hss/index.ts';
+import { startM2me } from '../src/m2me/index.ts';
+import { startPva } from '../src/pva/index.ts';
+import { startRo } from '../src/ro/index.ts';
+import { startSho } from '../src/sho/index.ts';
+import { type Dice, octetSource } from './dice.ts';
+import { SimDisk } from './disk.ts';
+import type { Faults } from './faults.ts';
+import { type Kernel, Life } from './kernel.ts';
+import { type NetWatch, SimNet } from './net.ts';
+import type { Setting } from './setting.ts';
+import { createSimStore, type SimStore, type Written } from './store.ts';
+
+/** What one run can see and touch. */
+export interface World {
+  kernel: Kernel;
+  net: SimNet;
+  stores: Map<string, SimStore>;
+  disks: Map<string, SimDisk>;
+  /** The living process of each party. */
+  lives: Map<string, Life>;
+  /** Starts a party, and again after each loss of power. */
+  power(name: string, start: (deps: FunctionDeps, life: Life) => Promise<unknown>): void;
+  /** Ends with what went wrong outside any rule: a party that cannot start. */
+  broken: { party: string; code: string }[];
+}
+
+export interface WorldWatch extends NetWatch {
+  written(written: Written): void;
+  step(event: StepEvent): void;
+  killed(life: Life): void;
+  log: Log;
+}
+
+export function createWorld(kernel: Kernel, dice: Dice, faults: Faults, watch: WorldWatch): World {
+  const net = new SimNet(kernel, faults, watch);
+  const lives = new Map<string, Life>();
+  const starters = new Map<string, () => void>();
+  const stores = new Map<string, SimStore>();
+  const disks = new Map<string, SimDisk>();
+  const broken: World['broken'] = [];
+
+  faults.onKill = (life) => {
+    watch.killed(life);
+    disks.get(life.name)?.powerCut(life.name);
+    const restart = starters.get(life.name);
+    const darkMs = dice.whole(`dark ${life.name} ${life.number}`, 200, 90_000);
+    if (restart !== undefined) kernel.after(darkMs, restart);
+  };
+
+  return {
+    kernel,
+    net,
+    stores,
+    disks,
+    lives,
+    broken,
+    power(name, start) {
+      const store = createSimStore(kernel, faults, (written) => watch.written(written));
+      stores.set(name, store);
+      const begin = (): void => {
+        const life = new Life(kernel, name, (lives.get(name)?.number ?? 0) + 1);
+        lives.set(name, life);
+        const deps: FunctionDeps = {
+          clock: { now: () => kernel.now },
+          random: octetSource(dice, `${name} ${life.number}`),
+          log: watch.log,
+          net: net.of(life),
+          timers: life.timers,
+          store: store.open(life),
+          onStep: (event) => life.alive && watch.step(event),
+        };
+        start(deps, life).catch((error: unknown) => {
+          // A start that the store would not let happen is tried again, as a service manager does.
+          if (error instanceof GbaError && error.retryable) kernel.after(5_000, () => life.alive && begin());
+          else broken.push({ party: name, code: error instanceof Error ? `${error}\n${error.stack}` : String(error) });
+        });
+      };
+      starters.set(name, begin);
+      begin();
+    },
+  };
+}
+
+/** Every party that the machines `ids` need, in one process each. */
+export function powerAll(world: World, setting: Setting, ids: readonly string[], dice: Dice, faults: Faults): void {
+  const { plan } = setting;
+  for (const config of plan.hss) world.power(config.name, (deps) => startHss(config, deps));
+  for (const config of plan.bsf) {
+    world.power(config.name, (deps, life) => {
+      const wait = (ms: number): Promise<void> => new Promise((resolve) => life.timers.after(ms, resolve));
+      return startBsf(config, { ...deps, stopwatch: { now: () => deps.clock.now(), wait } });
+    });
+  }
+  for (const config of plan.sho) world.power(config.id, (deps) => startSho(config, deps));
+  world.power(plan.ro.id, (deps) => startRo(plan.ro, deps));
+  world.power(plan.pva.id, (deps) => startPva(plan.pva, deps));
+  for (const config of plan.m2me) {
+    if (!ids.includes(config.id)) continue;
+    const disk = new SimDisk(faults, dice);
+    world.disks.set(config.id, disk);
+    world.power(config.id, (deps, life) => startM2me(config, { ...deps, disk: disk.open(life) }));
+  }
+}
+
+export const quietLog: Log = silentLog;
