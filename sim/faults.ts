@@ -9,8 +9,6 @@ export interface Profile {
   late: number;
   /** Longest way of an ordinary message, milliseconds: long ones overtake each other. */
   slowestMs: number;
-  /** A pair of parties that cannot reach each other for a while. */
-  partition: number;
   /** Parties that lose power, and how often at each of their durable writes and messages. */
   victims: readonly string[];
   kill: number;
@@ -35,6 +33,7 @@ export class Faults {
   /** No more faults: from now on everything must come to its end. */
   over = false;
   onKill: (life: Life) => void = () => undefined;
+  onFault: (fault: Fault) => void = () => undefined;
   readonly #dice: Dice;
   readonly #profile: Profile;
   readonly #kernel: Kernel;
@@ -50,7 +49,9 @@ export class Faults {
 
   happens(key: string, probability: number, what: string): boolean {
     if (this.over || !this.#dice.chance(key, probability) || !this.#keep(key)) return false;
-    this.fired.push({ key, what, step: this.#kernel.steps });
+    const fault = { key, what, step: this.#kernel.steps };
+    this.fired.push(fault);
+    this.onFault(fault);
     return true;
   }
 

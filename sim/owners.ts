@@ -23,7 +23,6 @@ export interface Wish {
 
 export interface OwnerReport {
   ended(m2meId: string, end: End): void;
-  tools(tools: OwnerTools): void;
 }
 
 const LONG = 14 * 24 * 60 * MINUTE;
@@ -59,7 +58,6 @@ export async function startOwner(
     net,
     pace: { firstMs: 500, longestMs: 30_000 },
   };
-  report.tools(tools);
   const rows = wishes.map(({ m2meId, variant, bothPresent }) => ({
     m2meId,
     url: urlOf(setting, m2meId),

@@ -1,8 +1,8 @@
-import { GbaError, type Log, silentLog } from '../src/base/index.ts';
+import { GbaError, type Log } from '../src/base/index.ts';
 import { startBsf } from '../src/bsf/index.ts';
 import type { FunctionDeps, StepEvent } from '../src/flow/index.ts';
 import { startHss } from '../src/hss/index.ts';
-import { startM2me } from '../src/m2me/index.ts';
+import { type M2meConfig, startM2me } from '../src/m2me/index.ts';
 import { startPva } from '../src/pva/index.ts';
 import { startRo } from '../src/ro/index.ts';
 import { startSho } from '../src/sho/index.ts';
@@ -31,7 +31,6 @@ export interface World {
 export interface WorldWatch extends NetWatch {
   written(written: Written): void;
   step(event: StepEvent): void;
-  killed(life: Life): void;
   log: Log;
 }
 
@@ -44,7 +43,6 @@ export function createWorld(kernel: Kernel, dice: Dice, faults: Faults, watch: W
   const broken: World['broken'] = [];
 
   faults.onKill = (life) => {
-    watch.killed(life);
     disks.get(life.name)?.powerCut(life.name);
     const restart = starters.get(life.name);
     const darkMs = dice.whole(`dark ${life.name} ${life.number}`, 200, 90_000);
@@ -85,9 +83,8 @@ export function createWorld(kernel: Kernel, dice: Dice, faults: Faults, watch: W
   };
 }
 
-/** Every party that the machines `ids` need, in one process each. */
-export function powerAll(world: World, setting: Setting, ids: readonly string[], dice: Dice, faults: Faults): void {
-  const { plan } = setting;
+/** Every party but machines and owners. */
+export function powerParties(world: World, { plan }: Setting): void {
   for (const config of plan.hss) world.power(config.name, (deps) => startHss(config, deps));
   for (const config of plan.bsf) {
     world.power(config.name, (deps, life) => {
@@ -98,12 +95,11 @@ export function powerAll(world: World, setting: Setting, ids: readonly string[],
   for (const config of plan.sho) world.power(config.id, (deps) => startSho(config, deps));
   world.power(plan.ro.id, (deps) => startRo(plan.ro, deps));
   world.power(plan.pva.id, (deps) => startPva(plan.pva, deps));
-  for (const config of plan.m2me) {
-    if (!ids.includes(config.id)) continue;
-    const disk = new SimDisk(faults, dice);
-    world.disks.set(config.id, disk);
-    world.power(config.id, (deps, life) => startM2me(config, { ...deps, disk: disk.open(life) }));
-  }
 }
 
-export const quietLog: Log = silentLog;
+export function powerMachine(world: World, config: M2meConfig, dice: Dice, faults: Faults): SimDisk {
+  const disk = new SimDisk(faults, dice);
+  world.disks.set(config.id, disk);
+  world.power(config.id, (deps, life) => startM2me(config, { ...deps, disk: disk.open(life) }));
+  return disk;
+}

@@ -1,5 +1,5 @@
 import { type Clock, GbaError } from '../base/index.ts';
-import { openLmdbStore, type Store } from '../store/index.ts';
+import { type Entry, openLmdbStore, type Store } from '../store/index.ts';
 import { isSettled, type Progress, progressSchema } from './progress.ts';
 
 const SPACE = 'owner-change';
@@ -34,20 +34,29 @@ export async function openOwnerJournal(path: string, clock: Clock): Promise<Owne
 /** On a store that the caller opened; closing the journal closes it. */
 export async function createOwnerJournal(store: Store): Promise<OwnerJournal> {
   const known = new Map<string, { progress: Progress; version: number }>();
-  for (const { key, value, version } of await store.list(SPACE)) {
+  const take = ({ key, value, version }: Entry): void => {
     const read = progressSchema.safeParse(value);
     if (!read.success) throw new GbaError('journal-invalid', `the record of ${key} is none of this release`);
     known.set(key, { progress: read.data, version });
-  }
+  };
+  for (const entry of await store.list(SPACE)) take(entry);
+  /** Machines whose last write may have happened or not. */
+  const unsure = new Set<string>();
   /** Writes of one machine one after the other: the version that the next one expects is that of the last. */
   const tails = new Map<string, Promise<unknown>>();
 
   async function write(m2meId: string, next: (progress: Progress) => Progress): Promise<void> {
+    if (unsure.has(m2meId)) {
+      const entry = await store.get(SPACE, m2meId);
+      if (entry !== undefined) take(entry);
+      unsure.delete(m2meId);
+    }
     const { progress, version } = known.get(m2meId) ?? { progress: {}, version: 0 };
     const put = next(progress);
-    if (!(await store.commit([{ space: SPACE, key: m2meId, expect: version, put }]))) {
-      throw new GbaError('journal-busy', `another process works on ${m2meId}`);
-    }
+    unsure.add(m2meId);
+    const written = await store.commit([{ space: SPACE, key: m2meId, expect: version, put }]);
+    unsure.delete(m2meId);
+    if (!written) throw new GbaError('journal-busy', `another process works on ${m2meId}`);
     // What the version is now only the store knows; nobody else writes while this process holds the journal.
     known.set(m2meId, { progress: put, version: (await store.get(SPACE, m2meId))?.version ?? 0 });
   }

@@ -3,7 +3,7 @@ import type { PeerIdentity } from '../http/index.ts';
 import type { Op, Store } from '../store/index.ts';
 import type { ShoConfig } from './config.ts';
 
-/** Space of the machines that came by an order: from then on their owner has a contract here. */
+/** Space of the machines that came by an order, whose owner has a contract here from then on, and of those that left. */
 const CUSTOMER = 'customer';
 
 interface CustomerRecord {
@@ -11,6 +11,8 @@ interface CustomerRecord {
   /** SHA-256 of the owner's key. */
   owner: string;
   impi: string;
+  /** Let go: the owner may still look at what was, and order nothing. */
+  left?: true;
 }
 
 export type Contracts = ReturnType<typeof createContracts>;
@@ -23,26 +25,48 @@ export function createContracts(config: ShoConfig, store: Store) {
   }));
   const customerOf = async (m2meId: string) => (await store.get<CustomerRecord>(CUSTOMER, m2meId))?.value;
 
+  function configuredOf(m2meId: string) {
+    const owner = owners.find(({ machines }) => machines.has(m2meId));
+    const machine = owner?.machines.get(m2meId);
+    return owner && machine && { owner: owner.spkiSha256, machine };
+  }
+
+  /** A machine that came, or left, counts as its record says; any other as configured. */
+  async function ownOrOnce(peer: PeerIdentity | undefined, m2meId: string) {
+    const customer = await customerOf(m2meId);
+    if (customer !== undefined && customer.owner === peer?.spkiSha256) return customer;
+    const owner = owners.find((one) => peer?.spkiSha256 === one.spkiSha256 && peer.names.includes(one.name));
+    return customer?.left === true ? undefined : owner?.machines.get(m2meId);
+  }
+
   return {
     /** The machine that `peer` owns. Throws `not-owner`: strangers learn nothing of who does. */
     async ownedBy(peer: PeerIdentity | undefined, m2meId: string): Promise<{ impi: string }> {
-      const owner = owners.find((one) => peer?.spkiSha256 === one.spkiSha256 && peer.names.includes(one.name));
-      const configured = owner?.machines.get(m2meId);
-      const customer = await customerOf(m2meId);
-      const machine = customer?.owner === peer?.spkiSha256 ? (customer ?? configured) : configured;
-      if (machine === undefined) throw new GbaError('not-owner', 'this certificate does not own such a machine');
+      const machine = await ownOrOnce(peer, m2meId);
+      if (machine === undefined || 'left' in machine) throw notOwner();
       return machine;
+    },
+    /** As `ownedBy`, also of a machine that has left since. */
+    async onceOwnedBy(peer: PeerIdentity | undefined, m2meId: string): Promise<void> {
+      if ((await ownOrOnce(peer, m2meId)) === undefined) throw notOwner();
     },
     /** The IMPI that a machine of ours must prove on Ua. */
     async impiOf(m2meId: string): Promise<string | undefined> {
       const customer = await customerOf(m2meId);
-      const configured = owners.find(({ machines }) => machines.has(m2meId))?.machines.get(m2meId);
-      return (customer ?? configured)?.impi;
+      if (customer?.left === true) return undefined;
+      return (customer ?? configuredOf(m2meId)?.machine)?.impi;
     },
     signOp: (m2meId: string, owner: string, impi: string): Op => {
       const put: CustomerRecord = { v: 1, owner, impi };
       return { space: CUSTOMER, key: m2meId, put };
     },
-    endOp: (m2meId: string): Op => ({ space: CUSTOMER, key: m2meId, delete: true }),
+    /** The machine has been let go. What the configuration says of it does not count from then on. */
+    async endOp(m2meId: string, impi: string): Promise<Op> {
+      const owner = (await customerOf(m2meId))?.owner ?? configuredOf(m2meId)?.owner ?? '';
+      const put: CustomerRecord = { v: 1, owner, impi, left: true };
+      return { space: CUSTOMER, key: m2meId, put };
+    },
   };
 }
+
+const notOwner = (): GbaError => new GbaError('not-owner', 'this certificate does not own such a machine');

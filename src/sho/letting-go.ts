@@ -64,7 +64,7 @@ export function createLettingGo(deps: LettingGoDeps) {
       { space: RELEASE, key: serial, expect: entry.version, put },
       { space: OPEN_RELEASE, key: record.m2meId, delete: true },
       ...bootstraps.endOps(record.m2meId),
-      contracts.endOp(record.m2meId),
+      await contracts.endOp(record.m2meId, record.impi),
     ]);
     if (done) onStep?.({ step: 10, party: config.id, to: record.m2meId, what: 'let go', serial });
   }

@@ -142,7 +142,7 @@ export function createReleases(deps: ReleaseDeps) {
   async function ownRelease(peer: PeerIdentity | undefined, serial: string): Promise<Entry<ReleaseRecord>> {
     const entry = await findRelease(store, serial);
     if (entry === undefined) throw unknownRelease();
-    await contracts.ownedBy(peer, entry.value.m2meId).catch((error: unknown) => {
+    await contracts.onceOwnedBy(peer, entry.value.m2meId).catch((error: unknown) => {
       // A stranger does not learn which serials are here.
       throw codeOf(error) === 'not-owner' ? unknownRelease() : error;
     });

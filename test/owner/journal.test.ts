@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { systemClock } from '../../src/base/index.ts';
-import { openOwnerJournal, phaseOf } from '../../src/owner/index.ts';
-import { openLmdbStore } from '../../src/store/index.ts';
+import { GbaError, systemClock } from '../../src/base/index.ts';
+import { createOwnerJournal, openOwnerJournal, phaseOf } from '../../src/owner/index.ts';
+import { createMemoryStore, openLmdbStore } from '../../src/store/index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gba-journal-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -37,6 +37,25 @@ test('a record that another process wrote meanwhile is not written over', async 
   await mine.note('n', { serial: '03' });
   assert.equal(mine.of('m').serial, undefined);
   await Promise.all([mine.close(), other.close()]);
+});
+
+test('a write that the store did not answer may have happened: the next one goes on from what is there', async () => {
+  const store = createMemoryStore(systemClock);
+  let silent = false;
+  const journal = await createOwnerJournal({
+    ...store,
+    async commit(ops) {
+      const done = await store.commit(ops);
+      if (silent) throw new GbaError('store-unavailable', 'no answer', { retryable: true });
+      return done;
+    },
+  });
+  await journal.note('m', { serial: '01' });
+  silent = true;
+  await assert.rejects(journal.note('m', { orderId: 'o' }), { code: 'store-unavailable' });
+  silent = false;
+  await journal.note('m', { instructed: true });
+  assert.deepEqual(journal.of('m'), { serial: '01', orderId: 'o', instructed: true });
 });
 
 test('notes of one machine at the same moment all arrive; a forgotten change begins with nothing', async () => {

@@ -149,3 +149,10 @@ test('a return after the machine was let go changes nothing', () =>
     const bytes = makeReturn(message, lab.tokenKeys(bootstrapped, serial).return);
     return lab.device.send('POST', '/m2me/v1/returns', { bytes });
   }));
+
+test('a machine that was let go is released no more, and its owner still sees how it went', async () => {
+  await refuses('not-owner', () => lab.as('owner.test').send('POST', '/owner/v1/releases', { json: order }));
+  const answer = await lab.as('owner.test').send('GET', `/owner/v1/releases/${serial}`);
+  assert.equal((JSON.parse(answer.body.toString('utf8')) as { state: string }).state, 'gone');
+  await refuses('release-unknown', () => lab.as('stranger.test').send('GET', `/owner/v1/releases/${serial}`));
+});

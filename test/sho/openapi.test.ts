@@ -185,7 +185,7 @@ test('every refusal is a problem of a described status with a described code', a
   const tries: [HttpClient, string, string, object | undefined, string][] = [
     [old, 'POST', '/owner/v1/releases', {}, 'json-invalid'],
     [old, 'POST', '/owner/v1/releases', { ...release, extra: 1 }, 'json-invalid'],
-    [old, 'POST', '/owner/v1/releases', release, 'bootstrap-missing'],
+    [old, 'POST', '/owner/v1/releases', release, 'not-owner'],
     [old, 'POST', '/owner/v1/releases', { ...release, m2meId: 'other' }, 'not-owner'],
     [fresh, 'POST', '/owner/v1/releases', { ...release, m2meId: 'other' }, 'not-owner'],
     [old, 'GET', `/owner/v1/releases/${none}`, undefined, 'release-unknown'],
