@@ -23,7 +23,8 @@ export async function endOf(run: {
   if (!run.done) {
     for (const { owner, m2meId } of plan.wishes) {
       const end = ends.get(`${owner} ${m2meId}`);
-      if (end === undefined || end === 'failed') broken(`${owner} still waits for ${m2meId}: ${end ?? 'nothing heard'}`);
+      if (end === undefined || end === 'failed')
+        broken(`${owner} still waits for ${m2meId}: ${end ?? 'nothing heard'}`);
     }
     for (const [place, state] of ledger.open) broken(`stuck: ${place} ${state}`);
     return found;
@@ -42,8 +43,11 @@ export async function endOf(run: {
     if (changed && has(from, old)) broken(`${m2meId} is with ${to}, and ${from} still serves its old subscription`);
     if (!changed && !has(from, old)) broken(`${m2meId} is still with ${from}, which serves it no more`);
     if (!has(current.sho, current.impi)) broken(`${current.sho} does not serve the subscription of ${m2meId}`);
-    if (registered !== current.sho) broken(`${m2meId} is with ${current.sho} and registered with ${registered ?? 'none'}`);
-    const told = plan.wishes.filter((wish) => wish.m2meId === m2meId).map(({ owner }) => ends.get(`${owner} ${m2meId}`));
+    if (registered !== current.sho)
+      broken(`${m2meId} is with ${current.sho} and registered with ${registered ?? 'none'}`);
+    const told = plan.wishes
+      .filter((wish) => wish.m2meId === m2meId)
+      .map(({ owner }) => ends.get(`${owner} ${m2meId}`));
     if (told.includes('done') !== changed) {
       broken(`${m2meId} is with ${current.sho} and its owner was told ${told.join(', ')}`);
     }
@@ -53,7 +57,9 @@ export async function endOf(run: {
   const used = plan.machines.map((m2meId) => oracle.views.get(m2meId)?.current?.impi ?? '');
   for (const { name } of setting.plan.hss) {
     for (const impi of ledger.subscribers.get(name) ?? []) {
-      const isOurs = [...setting.subscriptions].some(([id, one]) => one.impi === impi && !plan.machines.includes(id as never));
+      const isOurs = [...setting.subscriptions].some(
+        ([id, one]) => one.impi === impi && !plan.machines.includes(id as never),
+      );
       if (!used.includes(impi) && !isOurs) broken(`${name} serves ${impi}, which nobody has`);
     }
   }

@@ -70,9 +70,7 @@ export function createMachineReader(config: M2meConfig, disk: SimDisk): () => Ma
           ? { serial: current.serial, digest: current.digest, ...inUse }
           : undefined,
       pending: pending?.serial != null && waiting ? { serial: pending.serial, sho: waiting.sho } : undefined,
-      discarded: disk
-        .certainNames()
-        .flatMap((name) => /^change-([0-9a-f]+)\.discard\.sealed$/.exec(name)?.[1] ?? []),
+      discarded: disk.certainNames().flatMap((name) => /^change-([0-9a-f]+)\.discard\.sealed$/.exec(name)?.[1] ?? []),
     };
   };
 }

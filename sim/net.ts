@@ -62,14 +62,16 @@ export class SimNet {
   readonly #kernel: Kernel;
   readonly #faults: Faults;
   readonly #watch: NetWatch;
+  readonly #nameOf: (port: number) => string;
   readonly #servers = new Map<number, Server>();
   /** Pairs that cannot reach each other. */
   readonly cut = new Set<string>();
 
-  constructor(kernel: Kernel, faults: Faults, watch: NetWatch) {
+  constructor(kernel: Kernel, faults: Faults, watch: NetWatch, nameOf: (port: number) => string) {
     this.#kernel = kernel;
     this.#faults = faults;
     this.#watch = watch;
+    this.#nameOf = nameOf;
   }
 
   /** The network as one life of a party sees it. */
@@ -104,7 +106,7 @@ export class SimNet {
   #send(life: Life, options: ClientOptions, request: SimRequestOptions) {
     if (!life.alive) return never();
     const { port, protocol } = new URL(options.url);
-    const to = this.#servers.get(Number(port))?.life.name ?? port;
+    const to = this.#nameOf(Number(port));
     const name = `${life.name}/${life.number} ${request.method} ${request.path.split('?', 1)[0]} to ${to}`;
     const message = `${name} ${life.count(name)}`;
     const secure = protocol === 'https:';

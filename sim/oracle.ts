@@ -61,7 +61,8 @@ export function createOracle(setting: Setting): Oracle {
     const all = [...activated.values()].flat();
     if (all.filter((one) => one === serial).length > 1) broken('I5', `serial ${serial} has activated twice`);
     const release = ledger.releases.get(serial);
-    if (release === undefined || !release.issued) broken('I2', `${m2meId} activated ${serial}, which no old SHO issued`);
+    if (release === undefined || !release.issued)
+      broken('I2', `${m2meId} activated ${serial}, which no old SHO issued`);
     else {
       if (release.m2meId !== m2meId) broken('I2', `${serial} was issued for ${release.m2meId}, not for ${m2meId}`);
       if (release.newSho !== sho) broken('I2', `${serial} was issued for ${release.newSho}, not for ${sho}`);

@@ -67,7 +67,15 @@ export async function startOwner(
   for (const { m2meId, cancelAfterMs } of wishes) {
     if (cancelAfterMs === undefined || life.number > 1) continue;
     const machine = createMachineClient(urlOf(setting, m2meId), net);
-    timers.after(cancelAfterMs, () => void cancelChange(tools, { m2meId, machine }, clock.now() + MINUTE).catch(() => 0));
+    timers.after(
+      cancelAfterMs,
+      () => void cancelChange(tools, { m2meId, machine }, clock.now() + MINUTE).catch(() => 0),
+    );
+  }
+  // What was journalled before the power went is known without asking anybody.
+  for (const { m2meId } of wishes) {
+    const { end } = tools.journal.of(m2meId);
+    if (end !== undefined && end.state !== 'failed') report.ended(m2meId, end);
   }
   /** As a person would: what has not ended is gone on with. */
   const goOn = (): Promise<void> =>

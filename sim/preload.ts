@@ -34,7 +34,11 @@ export async function preload(setting: Setting, world: World, config: M2meConfig
       },
     ),
   );
-  await world.kernel.run(world.kernel.now + 60_000, () => made !== undefined, () => undefined);
+  await world.kernel.run(
+    world.kernel.now + 60_000,
+    () => made !== undefined,
+    () => undefined,
+  );
   const path = join(setting.dir, `${config.id}-preload.der`);
   writeFileSync(path, made ?? '');
   const { cert } = await setting.pki.signing(to);

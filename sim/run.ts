@@ -45,7 +45,7 @@ export async function runSeed(setting: Setting, seed: number, options: RunOption
   const oracle = createOracle(setting);
   const attacker = createAttacker({ kernel, dice, faults, net: () => world.net }, setting, plan.profile.attack);
   faults.onFault = (fault) => trace.say(`! ${fault.what}`);
-  const world: World = createWorld(kernel, dice, faults, {
+  const world: World = createWorld({ kernel, dice, faults }, setting, {
     request(heard) {
       trace.tell(`  ${heard.from} > ${heard.to} ${heard.method} ${heard.path}`);
       oracle.secrecy.request(heard);

@@ -27,14 +27,10 @@ const some = (dice: Dice, name: string, chance: number, value: number): number =
   dice.chance(`has ${name}`, chance) ? value * (0.3 + dice.fraction(`how much ${name}`)) : 0;
 
 export function planOf(dice: Dice, setting: Setting): Plan {
-  const machines = dice.pick('machines', [
-    ['m1'],
-    ['m1'],
-    ['m1'],
-    ['m3'],
-    ['m1', 'm3'],
-    ['m1', 'm2', 'm3'],
-  ] as [Plan['machines'], ...Plan['machines'][]]);
+  const machines = dice.pick('machines', [['m1'], ['m1'], ['m1'], ['m3'], ['m1', 'm3'], ['m1', 'm2', 'm3']] as [
+    Plan['machines'],
+    ...Plan['machines'][],
+  ]);
   const wishes = machines.map((m2meId): PlannedWish => wishOf(dice, m2meId, m2meId === 'm3' ? 'owner-back' : 'owner'));
   const [first] = machines;
   // A second system of the same owner that knows nothing of the first one wants the same machine changed.

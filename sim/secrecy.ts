@@ -17,11 +17,7 @@ export interface Secrecy {
 /** The ways by which an order and what follows from it reach the new SHO. */
 const TO_NEW_SHO = ['/owner/v1/orders', '/ro/v1/', '/pva/v1/'];
 
-export function createSecrecy(
-  setting: Setting,
-  ledger: Ledger,
-  broken: (rule: string, what: string) => void,
-): Secrecy {
+export function createSecrecy(setting: Setting, ledger: Ledger, broken: (rule: string, what: string) => void): Secrecy {
   const credentials = credentialsOf(setting);
   const tags: string[] = [];
   const operators = [NAMES.oldSho, NAMES.newSho];

@@ -32,11 +32,12 @@ export interface Setting {
   subscriptions: ReadonlyMap<string, Subscription>;
   /** Ids of the old and the new operator of a machine. */
   way(m2meId: string): { from: string; to: string };
+  /** Who listens on a port. */
+  partyAt(port: number): string;
   close(): void;
 }
 
-const hex = (what: string, length = 32): string =>
-  Buffer.from(`${what} `.repeat(16)).toString('hex').slice(0, length);
+const hex = (what: string, length = 32): string => Buffer.from(`${what} `.repeat(16)).toString('hex').slice(0, length);
 
 function subscriptionOf(name: string, number: number, operator: 'a' | 'b'): Subscription {
   const plmn = operator === 'a' ? 'mnc001.mcc001' : 'mnc002.mcc001';
@@ -65,6 +66,14 @@ export async function openSetting(): Promise<Setting> {
   turnRound(plan, dir, old, forA);
   for (const sho of plan.sho) sho.tokenValiditySeconds = TOKEN_SECONDS;
   plan.m2me = plan.m2me.map((one) => ({ ...one, ...PACE, measurements: one.measurements }));
+  const parties = new Map<number, string>([
+    ...plan.hss.map(({ sbi, name }) => [sbi.port, name] as const),
+    ...plan.bsf.flatMap(({ ub, sbi, name }) => [[ub.port, name] as const, [sbi.port, name] as const]),
+    ...[...plan.sho, plan.ro].flatMap(({ ua, sbi, id }) => [[ua.port, id] as const, [sbi.port, id] as const]),
+    [plan.pva.sbi.port, plan.pva.id],
+    [plan.pva.m2me.port, plan.pva.id],
+    ...plan.m2me.map(({ local, id }) => [local.port, id] as const),
+  ]);
   const files = await pki.tls(NAMES.owner);
   const stranger = await pki.tls(NAMES.stranger);
   return {
@@ -78,6 +87,7 @@ export async function openSetting(): Promise<Setting> {
     strangerCertificate: readTextFile(stranger.cert),
     subscriptions: old,
     way,
+    partyAt: (port) => parties.get(port) ?? 'nobody',
     close: () => rmSync(dir, { recursive: true, force: true }),
   };
 }

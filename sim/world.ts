@@ -34,8 +34,12 @@ export interface WorldWatch extends NetWatch {
   log: Log;
 }
 
-export function createWorld(kernel: Kernel, dice: Dice, faults: Faults, watch: WorldWatch): World {
-  const net = new SimNet(kernel, faults, watch);
+export function createWorld(
+  { kernel, dice, faults }: { kernel: Kernel; dice: Dice; faults: Faults },
+  setting: Setting,
+  watch: WorldWatch,
+): World {
+  const net = new SimNet(kernel, faults, watch, setting.partyAt);
   const lives = new Map<string, Life>();
   const starters = new Map<string, () => void>();
   const stores = new Map<string, SimStore>();
