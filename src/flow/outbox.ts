@@ -118,7 +118,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if (ms > 0) wait = Math.min(wait, ms);
       else if (underwayTo(entry.value.to) < PARALLEL) start(entry);
     }
-    if (entries.length > 0) lookAgainIn(wait);
+    // Also when nothing waits: what another process, or a commit without an answer, has put here is kicked by nobody.
+    lookAgainIn(wait);
   }
 
   function underwayTo(to: string): number {

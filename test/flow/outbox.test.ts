@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { silentLog, systemRandom } from '../../src/base/index.ts';
+import { silentLog, systemRandom, type Timers } from '../../src/base/index.ts';
 import { backoffMs, createOutbox, type Delivery, dequeue, enqueue, type OutboxMessage } from '../../src/flow/index.ts';
 import { createMemoryStore, openLmdbStore, type Store } from '../../src/store/index.ts';
 
@@ -167,6 +167,30 @@ test('a store that failed once does not stop the sending', async () => {
   const keepAlive = setInterval(() => {}, 1_000);
   await delivered;
   clearInterval(keepAlive);
+  await outbox.close();
+});
+
+test('a message that nobody kicked for is found all the same', async () => {
+  const clock = settable();
+  const store = createMemoryStore(clock);
+  const sent: string[] = [];
+  const deliver = async (m: OutboxMessage): Promise<Delivery> => {
+    sent.push(m.id);
+    return 'done';
+  };
+  let ring = () => {};
+  const timers: Timers = {
+    after(_ms, act) {
+      ring = act;
+      return () => {};
+    },
+  };
+  const outbox = createOutbox({ store, clock, random: systemRandom, timers, log: silentLog, deliver });
+  await outbox.flush();
+  await store.commit([enqueue(message('a'))]);
+  ring();
+  await setImmediate();
+  assert.deepEqual(sent, ['a']);
   await outbox.close();
 });
 
