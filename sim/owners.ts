@@ -72,14 +72,17 @@ export async function startOwner(
       () => void cancelChange(tools, { m2meId, machine }, clock.now() + MINUTE).catch(() => 0),
     );
   }
-  // What was journalled before the power went is known without asking anybody.
-  for (const { m2meId } of wishes) {
-    const { end } = tools.journal.of(m2meId);
-    if (end !== undefined && end.state !== 'failed') report.ended(m2meId, end);
-  }
+  /** What is journalled is known without asking anybody. */
+  const readEnds = (): void => {
+    for (const { m2meId } of wishes) {
+      const { end } = tools.journal.of(m2meId);
+      if (end !== undefined && end.state !== 'failed') report.ended(m2meId, end);
+    }
+  };
   /** As a person would: what has not ended is gone on with. */
-  const goOn = (): Promise<void> =>
-    changeFleet(tools, rows, {
+  const goOn = async (): Promise<void> => {
+    readEnds();
+    await changeFleet(tools, rows, {
       parallel: rows.length,
       patienceMs: 5 * MINUTE,
       timeoutMs: LONG,
@@ -92,6 +95,7 @@ export async function startOwner(
         if (end.state === 'failed') timers.after(MINUTE, () => void goOn().catch(() => undefined));
       },
     });
+  };
   void goOn().catch(() => undefined);
 }
 

@@ -35,6 +35,9 @@ export interface RunOptions {
 /** Longest time that anything may need once nothing goes wrong any more. */
 const PATIENCE_MS = 3 * 24 * 60 * MINUTE;
 
+/** How long an ended run is troubled further. */
+const AFTERWARDS_MS = 2 * MINUTE;
+
 /** One run: everything that happens follows from `seed`. */
 export async function runSeed(setting: Setting, seed: number, options: RunOptions = {}): Promise<RunResult> {
   const dice = new Dice(seed);
@@ -107,17 +110,24 @@ export async function runSeed(setting: Setting, seed: number, options: RunOption
       kernel.after(forMs, () => world.net.cut.delete(`${one} ${other}`));
     });
   }
-  const settled = (): boolean => {
-    if (oracle.violations.length > 0 || world.broken.length > 0) return true;
-    if (!faults.over) return false;
-    const wished = plan.wishes.every(({ owner, m2meId }) => isSettledEnd(ends.get(`${owner} ${m2meId}`)));
-    return wished && oracle.ledger.open.size === 0 && [...world.lives.values()].every(({ alive }) => alive);
-  };
-  kernel.after(plan.faultsEndMs, () => {
+  const quiet = (): void => {
+    if (faults.over) return;
     faults.over = true;
     world.net.cut.clear();
     trace.say('from here on nothing goes wrong any more');
-  });
+  };
+  let atRest = false;
+  const settled = (): boolean => {
+    if (oracle.violations.length > 0 || world.broken.length > 0) return true;
+    if (oracle.ledger.open.size > 0) return false;
+    const wished = plan.wishes.every(({ owner, m2meId }) => isSettledEnd(ends.get(`${owner} ${m2meId}`)));
+    if (!wished || [...world.lives.values()].some(({ alive }) => !alive)) return false;
+    // Everything has ended: a little longer for late copies and attackers, then it has to be at rest again.
+    if (!atRest) kernel.after(AFTERWARDS_MS, quiet);
+    atRest = true;
+    return faults.over;
+  };
+  kernel.after(plan.faultsEndMs, quiet);
   const done = await kernel.run(START + plan.faultsEndMs + PATIENCE_MS, settled, afterEach);
   for (const { party, code } of world.broken) oracle.violations.push({ rule: 'I8', what: `${party} ends: ${code}` });
   if (oracle.violations.length === 0) {

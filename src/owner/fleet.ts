@@ -71,6 +71,9 @@ async function changeOne(tools: OwnerTools, row: FleetRow, options: FleetOptions
   const machine = createMachineClient(row.url, tools.net);
   const { variant = options.variant, bothPresent = options.bothPresent } = row;
   try {
+    // The last run may have journalled the end without hearing that it had.
+    const { end: known } = await tools.journal.sure(row.m2meId);
+    if (known !== undefined && !isDue(tools, row.m2meId, options.retry)) return known;
     const end = await tryChange(tools, { m2meId: row.m2meId, machine, variant, bothPresent }, row.url, options);
     await tools.journal.note(row.m2meId, ending(end));
     return end;
@@ -78,11 +81,16 @@ async function changeOne(tools: OwnerTools, row: FleetRow, options: FleetOptions
     const end = endOf(error);
     if (end.reason === 'internal') options.onFault?.(row.m2meId, error);
     // What cannot be journalled is told all the same.
-    if (end.reason !== 'interrupted') await tools.journal.note(row.m2meId, ending(end)).catch(() => undefined);
+    if (end.reason !== 'interrupted') await noteFailure(tools, row.m2meId, end).catch(() => undefined);
     return end;
   } finally {
     machine.close();
   }
+}
+
+/** Unless the journal knows a final end, whose writing was what failed. */
+async function noteFailure({ journal }: OwnerTools, m2meId: string, end: End): Promise<void> {
+  if (end.state !== 'failed' || !isSettled(await journal.sure(m2meId))) await journal.note(m2meId, ending(end));
 }
 
 /** With the end of a change the token has done its work: it is a secret that need not lie about. */

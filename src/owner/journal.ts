@@ -10,6 +10,8 @@ const SPACE = 'owner-change';
  */
 export interface OwnerJournal {
   of(m2meId: string): Progress;
+  /** As `of`, after the store was asked what became of a write that it had not answered. */
+  sure(m2meId: string): Promise<Progress>;
   /** Changes members of a record; durable when it resolves. Throws `journal-busy` when another process wrote it first. */
   note(m2meId: string, change: Progress): Promise<void>;
   /** The next change of this machine begins with nothing. */
@@ -45,12 +47,15 @@ export async function createOwnerJournal(store: Store): Promise<OwnerJournal> {
   /** Writes of one machine one after the other: the version that the next one expects is that of the last. */
   const tails = new Map<string, Promise<unknown>>();
 
+  async function makeSure(m2meId: string): Promise<void> {
+    if (!unsure.has(m2meId)) return;
+    const entry = await store.get(SPACE, m2meId);
+    if (entry !== undefined) take(entry);
+    unsure.delete(m2meId);
+  }
+
   async function write(m2meId: string, next: (progress: Progress) => Progress): Promise<void> {
-    if (unsure.has(m2meId)) {
-      const entry = await store.get(SPACE, m2meId);
-      if (entry !== undefined) take(entry);
-      unsure.delete(m2meId);
-    }
+    await makeSure(m2meId);
     const { progress, version } = known.get(m2meId) ?? { progress: {}, version: 0 };
     const put = next(progress);
     unsure.add(m2meId);
@@ -71,6 +76,10 @@ export async function createOwnerJournal(store: Store): Promise<OwnerJournal> {
 
   return {
     of: (m2meId) => known.get(m2meId)?.progress ?? {},
+    async sure(m2meId) {
+      await inTurn(m2meId, () => makeSure(m2meId));
+      return known.get(m2meId)?.progress ?? {};
+    },
     note: (m2meId, change) => inTurn(m2meId, () => write(m2meId, (progress) => ({ ...progress, ...change }))),
     forget: (m2meId) => inTurn(m2meId, () => write(m2meId, () => ({}))),
     ids: () => [...known.keys()],

@@ -53,9 +53,14 @@ test('a write that the store did not answer may have happened: the next one goes
   await journal.note('m', { serial: '01' });
   silent = true;
   await assert.rejects(journal.note('m', { orderId: 'o' }), { code: 'store-unavailable' });
+  assert.equal(journal.of('m').orderId, undefined);
+  silent = false;
+  assert.equal((await journal.sure('m')).orderId, 'o');
+  silent = true;
+  await assert.rejects(journal.note('m', { to: 'x' }), { code: 'store-unavailable' });
   silent = false;
   await journal.note('m', { instructed: true });
-  assert.deepEqual(journal.of('m'), { serial: '01', orderId: 'o', instructed: true });
+  assert.deepEqual(journal.of('m'), { serial: '01', orderId: 'o', to: 'x', instructed: true });
 });
 
 test('notes of one machine at the same moment all arrive; a forgotten change begins with nothing', async () => {
