@@ -82,6 +82,7 @@ export async function startOwner(
   /** As a person would: what has not ended is gone on with. */
   const goOn = async (): Promise<void> => {
     readEnds();
+    let failed = false;
     await changeFleet(tools, rows, {
       parallel: rows.length,
       patienceMs: 5 * MINUTE,
@@ -92,11 +93,15 @@ export async function startOwner(
       retry: false,
       onEnd({ m2meId }, end) {
         report.ended(m2meId, end);
-        if (end.state === 'failed') timers.after(MINUTE, () => void goOn().catch(() => undefined));
+        failed ||= end.state === 'failed';
       },
+    }).catch(() => {
+      failed = true;
     });
+    if (failed) timers.after(MINUTE, () => void goOn());
+    else readEnds();
   };
-  void goOn().catch(() => undefined);
+  void goOn();
 }
 
 const urlOf = ({ plan }: Setting, m2meId: string): string => {

@@ -1,4 +1,5 @@
 import type { FunctionDeps } from '../src/flow/index.ts';
+import type { Carrier } from '../src/m2me/index.ts';
 import { createAttacker } from './attacker.ts';
 import { Dice } from './dice.ts';
 import { endOf } from './end.ts';
@@ -79,7 +80,9 @@ export async function runSeed(setting: Setting, seed: number, options: RunOption
     const bare = setting.plan.m2me.find(({ id }) => id === m2meId);
     if (bare === undefined) continue;
     const config = bothPresent ? await preload(setting, world, bare) : bare;
-    const disk = powerMachine(world, config, dice, faults);
+    const cutOff = plan.cutOff.includes(m2meId);
+    const carrier: Carrier = { up: (operator) => operator !== undefined || !cutOff };
+    const disk = powerMachine(world, config, carrier, { dice, faults });
     const read = createMachineReader(config, disk);
     let seen = -1;
     readers.set(config.id, () => {

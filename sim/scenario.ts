@@ -5,6 +5,8 @@ import { type MACHINES, MINUTE, type Setting } from './setting.ts';
 /** What one seed stands for: who changes how, and what goes wrong for how long. */
 export interface Plan {
   machines: (typeof MACHINES)[number][];
+  /** Machines whose old operator's connectivity ends for ever with step 8. */
+  cutOff: string[];
   wishes: PlannedWish[];
   profile: Profile;
   /** From then on nothing goes wrong any more, milliseconds after the start. */
@@ -26,10 +28,19 @@ export interface PlannedWish {
 const some = (dice: Dice, name: string, chance: number, value: number): number =>
   dice.chance(`has ${name}`, chance) ? value * (0.3 + dice.fraction(`how much ${name}`)) : 0;
 
+/** Most runs have one machine: they tell more in less time. */
+const ONE: [Plan['machines'], Plan['machines']] = [['m1'], ['m1']];
+
 export function planOf(dice: Dice, setting: Setting): Plan {
-  const machines = dice.pick('machines', [['m1'], ['m1'], ['m1'], ['m3'], ['m1', 'm3'], ['m1', 'm2', 'm3']] as [
-    Plan['machines'],
-    ...Plan['machines'][],
+  const machines = dice.pick<Plan['machines']>('machines', [
+    ...ONE,
+    ...ONE,
+    ...ONE,
+    ['m3'],
+    ['m3'],
+    ['m1', 'm3'],
+    ['m2', 'm3'],
+    ['m1', 'm2', 'm3'],
   ]);
   const wishes = machines.map((m2meId): PlannedWish => wishOf(dice, m2meId, m2meId === 'm3' ? 'owner-back' : 'owner'));
   const [first] = machines;
@@ -50,6 +61,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
   const faultsEndMs = dice.pick('faults end', [5, 15, 40]) * MINUTE;
   return {
     machines,
+    cutOff: machines.filter((m2meId) => dice.chance(`cut off ${m2meId}`, 0.12)),
     wishes,
     profile: {
       loss: some(dice, 'loss', 0.5, 0.15),

@@ -38,7 +38,7 @@ export function createSecrecy(setting: Setting, ledger: Ledger, broken: (rule: s
   function checkOldSho(newSho: string, text: string, where: string): void {
     for (const [m2meId, { impi }] of setting.subscriptions) {
       const { from, to } = setting.way(m2meId);
-      if (to !== newSho || !text.includes(m2meId)) continue;
+      if (to !== newSho) continue;
       for (const name of [from, bsfOf(from), impi]) {
         if (text.includes(name)) broken('I7', `${name} in ${where}`);
       }

@@ -2,7 +2,7 @@ import { GbaError, type Log } from '../src/base/index.ts';
 import { startBsf } from '../src/bsf/index.ts';
 import type { FunctionDeps, StepEvent } from '../src/flow/index.ts';
 import { startHss } from '../src/hss/index.ts';
-import { type M2meConfig, startM2me } from '../src/m2me/index.ts';
+import { type Carrier, type M2meConfig, startM2me } from '../src/m2me/index.ts';
 import { startPva } from '../src/pva/index.ts';
 import { startRo } from '../src/ro/index.ts';
 import { startSho } from '../src/sho/index.ts';
@@ -11,7 +11,7 @@ import { SimDisk } from './disk.ts';
 import type { Faults } from './faults.ts';
 import { type Kernel, Life } from './kernel.ts';
 import { type NetWatch, SimNet } from './net.ts';
-import type { Setting } from './setting.ts';
+import { MINUTE, type Setting } from './setting.ts';
 import { createSimStore, type SimStore, type Written } from './store.ts';
 
 /** What one run can see and touch. */
@@ -34,6 +34,8 @@ export interface WorldWatch extends NetWatch {
   log: Log;
 }
 
+const LONG_DARK_MS = 45 * MINUTE;
+
 export function createWorld(
   { kernel, dice, faults }: { kernel: Kernel; dice: Dice; faults: Faults },
   setting: Setting,
@@ -49,7 +51,9 @@ export function createWorld(
   faults.onKill = (life) => {
     disks.get(life.name)?.powerCut(life.name);
     const restart = starters.get(life.name);
-    const darkMs = dice.whole(`dark ${life.name} ${life.number}`, 200, 90_000);
+    const key = `dark ${life.name} ${life.number}`;
+    // Longer than any token lives, now and then.
+    const darkMs = dice.chance(`${key} long`, 0.05) ? LONG_DARK_MS : dice.whole(key, 200, 90_000);
     if (restart !== undefined) kernel.after(darkMs, restart);
   };
 
@@ -101,9 +105,15 @@ export function powerParties(world: World, { plan }: Setting): void {
   world.power(plan.pva.id, (deps) => startPva(plan.pva, deps));
 }
 
-export function powerMachine(world: World, config: M2meConfig, dice: Dice, faults: Faults): SimDisk {
+/** `carrier`: when the machine has connectivity at all. */
+export function powerMachine(
+  world: World,
+  config: M2meConfig,
+  carrier: Carrier,
+  { dice, faults }: { dice: Dice; faults: Faults },
+): SimDisk {
   const disk = new SimDisk(faults, dice);
   world.disks.set(config.id, disk);
-  world.power(config.id, (deps, life) => startM2me(config, { ...deps, disk: disk.open(life) }));
+  world.power(config.id, (deps, life) => startM2me(config, { ...deps, carrier, disk: disk.open(life) }));
   return disk;
 }
