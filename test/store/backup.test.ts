@@ -207,7 +207,7 @@ for (const from of DRIVERS) {
       const { file } = await toFile(source, clock);
       const kind: StoreKind = {
         spaces: {
-          s: space(z.strictObject({ sealed: z.string() }), {
+          s: space<{ sealed: string }>(z.strictObject({ sealed: z.string() }), {
             seals: (key, value) => [{ sealed: value.sealed, context: `s ${key}` }],
           }),
         },

@@ -36,11 +36,11 @@ export interface SpaceOptions<T> {
   restore?(value: T, times: RestoreTimes, key: string): T | undefined;
 }
 
-/** A space whose values have the form `shape`; without `restore` they come back as they were. */
-export function space<T>(shape: z.ZodType<T>, options: SpaceOptions<T> = {}): SpaceKind {
+/** A space of values `T`, known by `shape`, which looks at what matters; without `restore` they come back as they were. */
+export function space<T>(shape: z.ZodType, options: SpaceOptions<T> = {}): SpaceKind {
   const read = (key: string, value: unknown): T => {
     const result = shape.safeParse(value);
-    if (result.success) return result.data;
+    if (result.success) return value as T;
     const [issue] = result.error.issues;
     throw new GbaError('record-invalid', `'${key}' at ${issue?.path.join('.') || 'top'}: ${issue?.code}`);
   };
@@ -51,13 +51,13 @@ export function space<T>(shape: z.ZodType<T>, options: SpaceOptions<T> = {}): Sp
     },
     restore(key, value, times) {
       const known = read(key, value);
-      return options.restore === undefined ? value : options.restore(known, times, key);
+      return options.restore === undefined ? known : options.restore(known, times, key);
     },
   };
 }
 
 /** Why a space does not come back is said where it is used. */
-export const leftOut = (shape: z.ZodType): SpaceKind => space<unknown>(shape, { restore: () => undefined });
+export const leftOut = (shape: z.ZodType): SpaceKind => space(shape, { restore: () => undefined });
 
 /** Where a store says that it came out of a backup, until somebody confirms that the world is as it says. */
 export const RESTORED = 'restored';
