@@ -63,6 +63,9 @@ export const leftOut = (shape: z.ZodType): SpaceKind => space(shape, { restore: 
 export const RESTORED = 'restored';
 export const RESTORED_KEY = 'store';
 
+/** What is said of such a store. */
+export const UNCONFIRMED = 'out of a backup and not confirmed: see `gba store confirm`';
+
 export interface RestoredRecord extends RestoreTimes {
   v: 1;
 }
