@@ -32,9 +32,10 @@ export function createHssRestored(deps: HssRestoredDeps): { look(): Promise<void
 
   async function verdicts() {
     const values = async <T>(space: string): Promise<T[]> => (await store.list<T>(space)).map(({ value }) => value);
+    const customers = (await values<CustomerRecord>(CUSTOMER)).filter(({ left }) => left !== true);
     return judgeSubscribers({
       configured: config.owners.flatMap(({ machines }) => machines.map(({ impi }) => impi)),
-      customers: (await values<CustomerRecord>(CUSTOMER)).map(({ impi }) => impi),
+      customers: customers.map(({ impi }) => impi),
       releases: await values<ReleaseRecord>(RELEASE),
       orders: await values<OrderRecord>(ORDER),
     });

@@ -33,7 +33,7 @@ export const shoStoreKind: StoreKind = {
       restore: () => undefined,
     }),
     [DEVICE]: leftOut(z.looseObject({ ...v1, certificate: text })),
-    [CUSTOMER]: space(z.looseObject({ ...v1, owner: text, impi: text })),
+    [CUSTOMER]: space(z.looseObject({ ...v1, owner: z.string(), impi: text })),
     [ORDER]: space<OrderRecord>(
       z.looseObject({ ...v1, state: z.enum(orderFlow.states), m2meId: text, owner: text, serial: text, claims: text }),
       {
