@@ -349,6 +349,18 @@ function importKilledAt(store: StoreConfig, file: string, at: number): Promise<N
   return new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)));
 }
 
+test('a copy that has been standing is of the time that is said, which is no time to come', async () => {
+  const clock = settable(START);
+  const store = empty.lmdb();
+  await fill(store, clock);
+  clock.at += 5_000;
+  const options = { ...common, key: backupKey(), store, clock, random: systemRandom };
+  const made = await exportStore({ ...options, file: newFile(), asOf: START + 10.5 });
+  assert.equal(made.madeAt, START + 10);
+  assert.equal((await fromFile(empty.lmdb(), clock, made.file)).madeAt, START + 10);
+  await assert.rejects(exportStore({ ...options, file: newFile(), asOf: START + 9_000 }), { code: 'clock-wrong' });
+});
+
 test('a store in memory has no backup and takes none', async () => {
   const clock = settable(START);
   const memory = { driver: 'memory' } as const;

@@ -3,6 +3,7 @@ import { GbaError, systemClock, systemRandom } from '../../base/index.ts';
 import { loadSealingKey } from '../../http/index.ts';
 import { confirmRestored, exportStore, importStore, openStore } from '../../store/index.ts';
 import { failUsage } from '../fail.ts';
+import { parseMoment } from '../options.ts';
 import { compare, inspectBackup, inspectStore, isoOf, type Part, progressOn, showRecords } from '../store-report.ts';
 import { STORED, storeTargetOf } from '../store-target.ts';
 
@@ -51,6 +52,7 @@ export function registerStore(program: Command): void {
     .requiredOption('--config <file>', 'the configuration of the function')
     .requiredOption('--out <file>', 'a new file; for its owner alone')
     .requiredOption('--key <file>', KEY)
+    .option('--as-of <time>', 'of when the store is, if it is an old copy: 2027-01-31T12:00:00Z', parseMoment)
     .option('--json', 'one JSON object; progress as JSON on standard error')
     .action(runExport);
   store
@@ -90,12 +92,13 @@ export function registerStore(program: Command): void {
 const print = (options: { json?: true }, json: unknown, text: string): void =>
   void process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`);
 
-async function runExport(name: string, options: Options & { out: string }): Promise<void> {
+async function runExport(name: string, options: Options & { out: string; asOf?: number }): Promise<void> {
   const { fn, kind, store } = storeTargetOf(name, options.config);
   const done = await exportStore({
     ...{ fn, kind, store, clock: systemClock, random: systemRandom },
     key: loadSealingKey(options.key),
     file: options.out,
+    ...(options.asOf !== undefined && { asOf: options.asOf }),
     progress: progressOn(options),
   });
   const { madeAt, ...rest } = done;

@@ -20,6 +20,8 @@ export interface ExportOptions {
   random: Random;
   key: SecretKey;
   file: string;
+  /** Of when the store is, when it is a copy that has been standing since; milliseconds since 1970. Default: now. */
+  asOf?: number;
   progress?: OnProgress;
 }
 
@@ -31,12 +33,16 @@ export interface Exported extends Tally {
   madeAt: number;
 }
 
-/** Writes all live records of a store into an encrypted file, as they are at one moment, while its function runs. */
+/**
+ * Writes all live records of a store into an encrypted file, as they are at one moment, while its function runs. Throws
+ * `backup-refused`, `clock-wrong`, and as reading the store and writing the file do.
+ */
 export async function exportStore(options: ExportOptions): Promise<Exported> {
-  const { fn, kind, clock, random, key, file, progress } = options;
+  const { fn, kind, clock, random, key, file, asOf, progress } = options;
   if (kind.noBackup !== undefined) throw new GbaError('backup-refused', kind.noBackup);
   return await readSnapshot(options.store, async ({ driver, lastVersion, pages }) => {
-    const madeAt = Math.floor(clock.now());
+    const madeAt = Math.floor(asOf ?? clock.now());
+    if (madeAt > clock.now()) throw new GbaError('clock-wrong', 'a store is not of a time that is still to come');
     const { result, octets } = await writeNewFile(file, async (write) => {
       const info = { fn, driver, madeAt, lastVersion };
       const writer = createBackupWriter({ key, salt: random.bytes(SALT_LENGTH), write, info });
