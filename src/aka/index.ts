@@ -14,6 +14,7 @@ export {
   type SqnGenerator,
   type TimeGenerator,
 } from './sqn-home.ts';
+export { RESTORE_MARGIN, restoredSqn } from './sqn-restored.ts';
 export { type UsimResult, usimAuthenticate } from './usim.ts';
 export { type AuthenticationVector, type AutnCheck, checkAutn, makeAuts, makeVector, openAuts } from './vector.ts';
 export { createXor } from './xor.ts';

@@ -10,6 +10,7 @@ export interface CounterGenerator {
   indBits: number;
   seq: number;
   ind: number;
+  margin?: number;
 }
 
 /**
@@ -22,9 +23,13 @@ export interface TimeGenerator {
   indBits: number;
   dif: number;
   last: number;
+  margin?: number;
 }
 
-/** What the HSS keeps for a subscriber; JSON as it is. */
+/**
+ * What the HSS keeps for a subscriber; JSON as it is. `margin`: what is added to SQN_MS at the next resynchronisation, because
+ * numbers above it may have been given already by an HSS that has been lost.
+ */
 export type SqnGenerator = CounterGenerator | TimeGenerator;
 
 export interface NextSqn {
@@ -76,11 +81,21 @@ export function resync(
   nowMs: number,
   delta: number = DEFAULT_DELTA,
 ): SqnGenerator {
+  const { margin = 0, ...rest } = generator;
   const { seq: seqMs } = splitSqn(sqnMs, generator.indBits);
   const jump = nextSeq(generator, nowMs) - seqMs;
   if (jump > 0 && jump <= delta) return generator;
-  if (generator.scheme === 'counter') return { ...generator, seq: seqMs };
-  return { ...generator, dif: seqMs + 1 - globalCount(nowMs), last: seqMs };
+  const seq = seqMs + boundedJump(margin, seqMs, generator.indBits);
+  if (rest.scheme === 'counter') return { ...rest, seq };
+  return { ...rest, dif: seq + 1 - globalCount(nowMs), last: seq };
+}
+
+/** A little less than half of what a card takes at once. */
+const LARGEST_JUMP = DEFAULT_DELTA / 2 - 2 ** 20;
+
+/** Bounds a jump, also to half of what is left of the counter (TS 33.102 C.2.1: no wrap around). */
+export function boundedJump(jump: number, seq: number, indBits: number): number {
+  return Math.min(jump, LARGEST_JUMP, Math.max(0, Math.floor((maxSeq(indBits) - seq) / 2)));
 }
 
 function nextSeq(generator: SqnGenerator, nowMs: number): number {
@@ -89,6 +104,6 @@ function nextSeq(generator: SqnGenerator, nowMs: number): number {
 }
 
 /** GLC (TS 33.102 C.1.1.1) of a clock reading in milliseconds. */
-function globalCount(nowMs: number): number {
+export function globalCount(nowMs: number): number {
   return Math.floor(nowMs / CLOCK_UNIT_MS);
 }

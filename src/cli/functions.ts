@@ -1,12 +1,13 @@
-import { bsfConfigSchema, startBsf } from '../bsf/index.ts';
+import { bsfConfigSchema, bsfStoreKind, startBsf } from '../bsf/index.ts';
 import type { FunctionDeps } from '../flow/index.ts';
-import { hssConfigSchema, startHss } from '../hss/index.ts';
+import { hssConfigSchema, hssStoreKind, startHss } from '../hss/index.ts';
 import { pageConfigSchema, startPage } from '../lab/index.ts';
-import { m2meConfigSchema, startM2me } from '../m2me/index.ts';
-import { pkiConfigSchema, startPki } from '../pki/index.ts';
-import { pvaConfigSchema, startPva } from '../pva/index.ts';
-import { roConfigSchema, startRo } from '../ro/index.ts';
-import { shoConfigSchema, startSho } from '../sho/index.ts';
+import { m2meConfigSchema, m2meStoreKind, startM2me } from '../m2me/index.ts';
+import { pkiConfigSchema, pkiStoreKind, startPki } from '../pki/index.ts';
+import { pvaConfigSchema, pvaStoreKind, startPva } from '../pva/index.ts';
+import { roConfigSchema, roStoreKind, startRo } from '../ro/index.ts';
+import { shoConfigSchema, shoStoreKind, startSho } from '../sho/index.ts';
+import type { StoreKind } from '../store/index.ts';
 import { loadConfig } from './config-file.ts';
 
 export interface StartedFunction {
@@ -19,6 +20,8 @@ export interface FunctionCommand {
   title: string;
   /** Reads and checks the configuration; throws `config-invalid`. */
   check(path: string): object;
+  /** What is in its store; left out: it has none. */
+  store?: StoreKind;
   start(path: string, deps: FunctionDeps): Promise<StartedFunction>;
 }
 
@@ -28,12 +31,14 @@ export const FUNCTIONS = [
     name: 'hss',
     title: 'the HSS for labs: subscribers, vectors, resynchronisation',
     check: (path) => loadConfig(path, hssConfigSchema),
+    store: hssStoreKind,
     start: (path, deps) => startHss(loadConfig(path, hssConfigSchema), deps),
   },
   {
     name: 'bsf',
     title: 'the Bootstrapping Server Function: Ub for phones and machines, Zn for NAFs',
     check: (path) => loadConfig(path, bsfConfigSchema),
+    store: bsfStoreKind,
     start: (path, deps) => startBsf(loadConfig(path, bsfConfigSchema), deps),
   },
   {
@@ -49,30 +54,35 @@ export const FUNCTIONS = [
     name: 'sho',
     title: 'an operator (old and new SHO) for operator changes',
     check: (path) => loadConfig(path, shoConfigSchema),
+    store: shoStoreKind,
     start: (path, deps) => startSho(loadConfig(path, shoConfigSchema), deps),
   },
   {
     name: 'ro',
     title: 'the registration operator: download, provisioning, discovery',
     check: (path) => loadConfig(path, roConfigSchema),
+    store: roStoreKind,
     start: (path, deps) => startRo(loadConfig(path, roConfigSchema), deps),
   },
   {
     name: 'pva',
     title: 'the platform validation authority',
     check: (path) => loadConfig(path, pvaConfigSchema),
+    store: pvaStoreKind,
     start: (path, deps) => startPva(loadConfig(path, pvaConfigSchema), deps),
   },
   {
     name: 'pki',
     title: 'the PKI portal: certificates for machines over GBA, and their revocation list',
     check: (path) => loadConfig(path, pkiConfigSchema),
+    store: pkiStoreKind,
     start: (path, deps) => startPki(loadConfig(path, pkiConfigSchema), deps),
   },
   {
     name: 'm2me',
     title: 'a machine with its TRE',
     check: (path) => loadConfig(path, m2meConfigSchema),
+    store: m2meStoreKind,
     start: (path, deps) => startM2me(loadConfig(path, m2meConfigSchema), deps),
   },
 ] as const satisfies readonly FunctionCommand[];

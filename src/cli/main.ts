@@ -10,6 +10,7 @@ import { registerLab } from './commands/lab.ts';
 import { registerM2meBootstrap } from './commands/m2me-bootstrap.ts';
 import { registerOwner } from './commands/owner.ts';
 import { registerPki } from './commands/pki.ts';
+import { registerStore } from './commands/store.ts';
 import { registerToken } from './commands/token-inspect.ts';
 import { registerVectors } from './commands/vectors.ts';
 import { fail, failUsage } from './fail.ts';
@@ -47,6 +48,7 @@ registerDerive(program);
 registerVectors(program);
 registerToken(program);
 registerDoctor(program);
+registerStore(program);
 
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);

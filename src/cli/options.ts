@@ -13,6 +13,15 @@ export function parseSeconds(text: string): number {
   return seconds * 1000;
 }
 
+/** A moment, ISO 8601 with its zone, in milliseconds since 1970. */
+export function parseMoment(text: string): number {
+  const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (Number.isNaN(moment)) throw new InvalidArgumentError('Expected a time like 2027-01-31T12:00:00Z.');
+  return moment;
+}
+
 export function parseWholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Expected a whole number.');

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, codeOf, type Log, type Random, systemTimers, type Timers } from '../base/index.ts';
 import type { Entry, Op, Store } from '../store/index.ts';
 
-const SPACE = 'outbox';
+export const OUTBOX = 'outbox';
 /** How many messages to one receiver are under way at once. */
 const PARALLEL = 16;
 
@@ -26,12 +26,12 @@ interface Queued extends OutboxMessage {
 /** The write that makes `message` due at once; goes into the same commit as the state change that needs it. */
 export function enqueue(message: OutboxMessage): Op {
   const queued: Queued = { ...message, attempts: 0, dueAt: 0 };
-  return { space: SPACE, key: message.id, put: queued };
+  return { space: OUTBOX, key: message.id, put: queued };
 }
 
 /** The write that takes a message back. */
 export function dequeue(id: string): Op {
-  return { space: SPACE, key: id, delete: true };
+  return { space: OUTBOX, key: id, delete: true };
 }
 
 export type Delivery = 'done' | 'retry' | 'drop';
@@ -89,7 +89,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const dueAt = clock.now() + backoffMs(attempts, random, baseMs, maxMs);
     const after = delivery === 'retry' ? { put: { ...value, attempts, dueAt } } : { delete: true as const };
     // Only this very message: one enqueued anew under the same id meanwhile stays.
-    await store.commit([{ space: SPACE, key, expect: version, ...after }]);
+    await store.commit([{ space: OUTBOX, key, expect: version, ...after }]);
   }
 
   function start(entry: Entry<Queued>): void {
@@ -109,7 +109,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   /** Starts what is due; says when the next message will be. */
   async function look(): Promise<void> {
-    const entries = await store.list<Queued>(SPACE);
+    const entries = await store.list<Queued>(OUTBOX);
     let wait = maxMs;
     for (const entry of entries) {
       if (closed) return;

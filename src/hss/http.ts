@@ -80,6 +80,27 @@ function adminRoutes(subscribers: Subscribers, admin: readonly string[], log: Lo
       },
     },
     {
+      method: 'GET',
+      path: '/admin/v1/restored',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        const mark = await subscribers.restored();
+        const json = mark === undefined ? {} : { madeAt: mark.madeAt, restoredAt: mark.restoredAt };
+        return { status: 200, json };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/admin/v1/subscribers/:impi/confirmation',
+      async handle(c) {
+        requirePeer(c.peer, admin);
+        const impi = c.params['impi'] ?? '';
+        await subscribers.confirm(impi);
+        log.info('subscriber-confirmed', { impi });
+        return { status: 204 };
+      },
+    },
+    {
       method: 'PUT',
       path: '/admin/v1/subscribers/:impi',
       async handle(c) {

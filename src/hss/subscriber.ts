@@ -41,9 +41,11 @@ export interface SubscriberRecord {
     bsfInfo?: { uiccType?: string; lifeTime?: number };
     ussList?: z.infer<typeof ussListSchema>;
   };
+  /** When it came out of a backup; until somebody has confirmed it, it gets no vectors. */
+  restored?: number;
 }
 
-const contextOf = (impi: string): string => `hss subscriber ${impi}`;
+export const contextOf = (impi: string): string => `hss subscriber ${impi}`;
 
 export function recordOf(
   p: Provisioning,
@@ -84,5 +86,6 @@ export function keysOf(record: SubscriberRecord, sealer: Sealer): AkaKeys {
 
 /** What administration may see: never a key. */
 export function viewOf(record: SubscriberRecord) {
-  return { impi: record.impi, amf: record.amf, sqnScheme: record.sqn.scheme, guss: record.guss };
+  const { impi, amf, guss, sqn, restored } = record;
+  return { impi, amf, sqnScheme: sqn.scheme, guss, ...(restored !== undefined && { unconfirmed: true }) };
 }

@@ -7,13 +7,12 @@ import {
   splitSqn,
 } from '../aka/index.ts';
 import { type Clock, fromHex, GbaError, type Random, type Sealer } from '../base/index.ts';
-import type { Entry, Op, Store } from '../store/index.ts';
+import { type Entry, type Op, restoredMark, type Store } from '../store/index.ts';
 import type { HssConfig } from './config.ts';
 import { generateVector, type VectorDecision } from './procedures/generate-vector.ts';
+import { confirmOne, SUBSCRIBER as SPACE, STATE } from './store-kind.ts';
 import { keysOf, type Provisioning, recordOf, type SubscriberRecord, viewOf } from './subscriber.ts';
 
-const SPACE = 'subscriber';
-const STATE = 'hss-state';
 const IMPORTED = 'imported';
 /** How often a vector is tried again when other requests took the sequence number first. */
 const RACES = 64;
@@ -46,6 +45,10 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
     for (let race = 0; race < RACES; race++) {
       const entry = await find(impi);
       const { value: record, version } = entry;
+      if (record.restored !== undefined) {
+        const why = 'the subscriber came out of a backup and has not been confirmed yet';
+        throw new GbaError('subscriber-unconfirmed', why, { retryable: true });
+      }
       const decision = decide(entry, resynchronization);
       if (!decision.persist) {
         // Nothing is awaited between looking at the number and this: no other vector of this process has the same.
@@ -113,6 +116,12 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
       // After the write: a vector made meanwhile may have put its number here, and versions begin anew with the record.
       inMemory.delete(impi);
     },
+    /** A subscriber out of a backup is one of ours still. */
+    async confirm(impi: string): Promise<void> {
+      if (!(await confirmOne(store, impi))) throw new GbaError('user-unknown', 'no such subscriber');
+    },
+    /** Set while there may be subscribers that have not been confirmed. */
+    restored: () => restoredMark(store),
     async view(impi: string) {
       return viewOf((await find(impi)).value);
     },

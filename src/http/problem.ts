@@ -12,6 +12,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'sqn-exhausted': 500,
   'body-consumed': 500,
   'store-unavailable': 503,
+  'subscriber-unconfirmed': 503,
   'not-found': 404,
   'method-not-allowed': 405,
   'media-type-unsupported': 415,

@@ -3,8 +3,8 @@ import type { Entry, Op, Store } from '../store/index.ts';
 import { type Claims, decodeClaims } from '../token/index.ts';
 import { type ChangeEvent, type ChangeState, changeFlow } from './change-flow.ts';
 
-const MACHINE_SPACE = 'm2me';
-const CHANGE_SPACE = 'm2me-change';
+export const MACHINE_SPACE = 'm2me';
+export const CHANGE_SPACE = 'm2me-change';
 const MACHINE_KEY = 'machine';
 
 interface MachineRecord {

@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { type Clock, GbaError, type Log, type Random, toHex } from '../base/index.ts';
-import type { Store } from '../store/index.ts';
+import { restoredMark, type Store } from '../store/index.ts';
 import { issueCrl, type Signer, toPem } from '../x509/index.ts';
 import { LIST, LISTS, type ListRecord, REVOCATIONS, type RevocationRecord } from './records.ts';
 
@@ -21,9 +21,15 @@ export interface CrlListDeps {
 export interface CrlList {
   /** DER of the newest list. */
   current(): Promise<Buffer | undefined>;
-  /** Issues the next list with all that is revoked now. */
-  publish(): Promise<{ number: number; count: number }>;
-  /** Issues a list when the newest is half over or lacks something; else sees to it that the file is the newest. */
+  /**
+   * Issues the next list with all that is revoked now. `held`: none is issued before a restored store is confirmed, for it
+   * may lack revocations that others know already.
+   */
+  publish(): Promise<{ number: number; count: number; held?: true }>;
+  /**
+   * Issues a list when the newest is half over or lacks something; else sees to it that the file is the newest. Throws
+   * `store-unconfirmed`.
+   */
   refresh(): Promise<void>;
 }
 
@@ -75,7 +81,10 @@ export function createCrlList(deps: CrlListDeps): CrlList {
     return record;
   }
 
-  async function publish(): Promise<{ number: number; count: number }> {
+  async function publish(): Promise<{ number: number; count: number; held?: true }> {
+    if ((await restoredMark(store)) !== undefined) {
+      return { number: (await newest())?.value.number ?? 0, count: (await revocations()).length, held: true };
+    }
     await issueNext();
     const record = await write();
     return { number: record?.number ?? 0, count: record?.count ?? 0 };
@@ -88,6 +97,12 @@ export function createCrlList(deps: CrlListDeps): CrlList {
     },
     publish,
     async refresh() {
+      if ((await restoredMark(store)) !== undefined) {
+        throw new GbaError(
+          'store-unconfirmed',
+          'the store came out of a backup: it may lack revocations, confirm it first',
+        );
+      }
       const record = (await newest())?.value;
       const fresh = record !== undefined && record.nextUpdate - clock.now() > validMs / 2;
       // A revocation whose list could not be issued: the process that made it ended in between.

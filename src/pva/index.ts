@@ -1,2 +1,3 @@
 export { type PvaConfig, pvaConfigSchema } from './config.ts';
 export { type RunningPva, startPva } from './start.ts';
+export { pvaStoreKind } from './store-kind.ts';

@@ -7,9 +7,9 @@ import type { PvaConfig } from './config.ts';
 import { type ValidationState, validationFlow } from './flow.ts';
 import { judgeQuote } from './procedures/judge.ts';
 
-const SPACE = 'validation';
+export const VALIDATION = 'validation';
 /** Which validation a machine has to answer: one for each new SHO, so that none can push another's aside. */
-const OPEN = 'open-validation';
+export const OPEN = 'open-validation';
 
 interface ValidationRecord {
   v: 1;
@@ -42,7 +42,7 @@ export function createValidations({ store, clock, config, signer, checkDevice, k
   /** The open validation that a quote answers: its order's, among those of its machine. */
   async function openFor(m2meId: string, orderId: string) {
     for (const { value: key } of await store.list<string>(OPEN, { prefix: openKeyOf(m2meId, '') })) {
-      const entry = await store.get<ValidationRecord>(SPACE, key);
+      const entry = await store.get<ValidationRecord>(VALIDATION, key);
       if (entry?.value.orderId === orderId) return entry;
     }
     return undefined;
@@ -52,7 +52,7 @@ export function createValidations({ store, clock, config, signer, checkDevice, k
     /** Step 3. The same question twice is one; a newer order of the same SHO takes the place of its older. */
     async ask(sho: string, request: { orderId: string; m2meId: string; nonce: string }): Promise<void> {
       const key = keyOf(sho, request.orderId);
-      const known = await store.get<ValidationRecord>(SPACE, key);
+      const known = await store.get<ValidationRecord>(VALIDATION, key);
       if (known !== undefined) {
         const same = known.value.nonce === request.nonce && known.value.m2meId === request.m2meId;
         if (!same) throw new GbaError('conflict', 'this order was already asked for with another nonce or machine');
@@ -61,7 +61,7 @@ export function createValidations({ store, clock, config, signer, checkDevice, k
       const record: ValidationRecord = { v: 1, state: validationFlow.initial, sho, ...request };
       const expiresAt = clock.now() + config.challengeSeconds * 1000;
       const done = await store.commit([
-        { space: SPACE, key, expect: 0, put: record, expiresAt },
+        { space: VALIDATION, key, expect: 0, put: record, expiresAt },
         { space: OPEN, key: openKeyOf(request.m2meId, sho), put: key, expiresAt },
       ]);
       if (!done) throw new GbaError('conflict', 'this order is being asked for twice at once', { retryable: true });
@@ -71,7 +71,7 @@ export function createValidations({ store, clock, config, signer, checkDevice, k
     /** What the machine has to answer now for the SHO that its owner announced, if anything. */
     async challengeOf(m2meId: string, sho: string): Promise<{ orderId: string; nonce: string } | undefined> {
       const key = (await store.get<string>(OPEN, openKeyOf(m2meId, sho)))?.value;
-      const record = key === undefined ? undefined : (await store.get<ValidationRecord>(SPACE, key))?.value;
+      const record = key === undefined ? undefined : (await store.get<ValidationRecord>(VALIDATION, key))?.value;
       return record?.state === 'asked' ? { orderId: record.orderId, nonce: record.nonce } : undefined;
     },
 
@@ -107,7 +107,7 @@ export function createValidations({ store, clock, config, signer, checkDevice, k
       const json = { orderId: record.orderId, result: result.toString('base64') };
       const message = { id: `result/${entry.key}`, to: record.sho, method: 'POST', path: '/pva/v1/results', json };
       const done = await store.commit([
-        { space: SPACE, key: entry.key, expect: entry.version, put: { ...record, state, reason } },
+        { space: VALIDATION, key: entry.key, expect: entry.version, put: { ...record, state, reason } },
         enqueue(message),
       ]);
       if (!done) throw new GbaError('conflict', 'two quotes at once', { retryable: true });

@@ -36,13 +36,16 @@ export function createBook(deps: DeliveryDeps) {
     return entry;
   }
 
+  /** A delivery out of a backup may end while another one of its machine is open. */
+  async function closeOps(m2meId: string, serial: string): Promise<Op[]> {
+    const open = await store.get<string>(OPEN, m2meId);
+    return open?.value === serial ? [{ space: OPEN, key: m2meId, expect: open.version, delete: true }] : [];
+  }
+
   async function commit(entry: Entry<DeliveryRecord>, put: DeliveryRecord, ops: readonly Op[]): Promise<void> {
     const closes = deliveryFlow.isFinal(put.state) && !deliveryFlow.isFinal(entry.value.state);
     const close: Op[] = closes
-      ? [
-          { space: OPEN, key: put.m2meId, delete: true },
-          { space: PACKAGE, key: entry.key, delete: true },
-        ]
+      ? [...(await closeOps(put.m2meId, entry.key)), { space: PACKAGE, key: entry.key, delete: true }]
       : [];
     const done = await store.commit([
       { space: DELIVERY, key: entry.key, expect: entry.version, put },

@@ -1,2 +1,3 @@
 export { type RoConfig, roConfigSchema } from './config.ts';
 export { type RunningRo, startRo } from './start.ts';
+export { roStoreKind } from './store-kind.ts';

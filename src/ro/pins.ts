@@ -5,13 +5,13 @@ import type { Pin } from './records.ts';
 /** A machine may bootstrap anew between looking and taking; more than this is no honest machine. */
 export const MAX_PINS = 4;
 
-const contextOf = (serial: string, btid: string): string => `ro pin ${serial} ${btid}`;
+export const pinContext = (serial: string, btid: string): string => `ro pin ${serial} ${btid}`;
 
 /** The keys of a serial under Ks_NAF(ro), sealed for this serial and B-TID. */
 export function makePin(sealer: Sealer, serial: Buffer, btid: string, ksNafRo: SecretKey): Pin {
   const keys = deriveRoKeys(ksNafRo, serial);
   const all = Buffer.concat([keys.activate.bytes(), keys.result.bytes(), keys.relay.bytes()]);
-  const pin = { btid, sealed: sealer.seal(all, contextOf(serial.toString('hex'), btid)) };
+  const pin = { btid, sealed: sealer.seal(all, pinContext(serial.toString('hex'), btid)) };
   all.fill(0);
   erasePin(keys);
   return pin;
@@ -25,7 +25,7 @@ export function findPin(
   fits: (keys: RoKeys) => boolean,
 ): RoKeys | undefined {
   for (const { btid, sealed } of pins) {
-    const all = sealer.open(sealed, contextOf(serial, btid));
+    const all = sealer.open(sealed, pinContext(serial, btid));
     const part = (i: number): SecretKey => SecretKey.copyOf(all.bytes().subarray(i * 32, i * 32 + 32));
     const keys = { activate: part(0), result: part(1), relay: part(2) };
     all.erase();

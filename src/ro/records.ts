@@ -43,4 +43,6 @@ export interface RegistrationRecord {
   sho?: string;
   /** The subscription by which the machine is known on Ua; bound at its first contact. */
   impi?: string;
+  /** Out of a backup, and the machine has not been seen by it since: it may be with another operator, so nobody is named. */
+  unconfirmed?: true;
 }

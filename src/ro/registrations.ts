@@ -14,8 +14,8 @@ export function createRegistrations(store: Store, config: RoConfig) {
     return entry;
   }
 
-  const view = ({ sho }: RegistrationRecord) =>
-    sho === undefined ? { state: 'in-change' } : { state: 'registered', sho };
+  const view = ({ sho, unconfirmed }: RegistrationRecord) =>
+    sho === undefined || unconfirmed === true ? { state: 'in-change' } : { state: 'registered', sho };
 
   return {
     find,
@@ -37,9 +37,11 @@ export function createRegistrations(store: Store, config: RoConfig) {
     async bind(m2meId: string, impi: string | undefined): Promise<RegistrationRecord> {
       const { value, version } = await find(m2meId);
       if (impi === undefined) throw new GbaError('machine-unknown', 'no such machine');
-      if (value.impi === impi) return value;
-      if (value.impi !== undefined) throw new GbaError('machine-unknown', 'no such machine');
-      const put: RegistrationRecord = { ...value, impi };
+      if (value.impi !== undefined && value.impi !== impi) throw new GbaError('machine-unknown', 'no such machine');
+      if (value.impi === impi && value.unconfirmed === undefined) return value;
+      // The operator it was registered with serves it still.
+      const { unconfirmed: _, ...rest } = value;
+      const put: RegistrationRecord = { ...rest, impi };
       if (!(await store.commit([{ space: REGISTRATION, key: m2meId, expect: version, put }]))) {
         throw new GbaError('conflict', 'the registration is being changed', { retryable: true });
       }
@@ -54,8 +56,9 @@ export function createRegistrations(store: Store, config: RoConfig) {
     },
     /** 14: the machine subscribes to `sho`; which subscription it has there shows at its next contact. */
     async register(m2meId: string, sho: string, impi: string | undefined): Promise<Op[]> {
-      const { version } = await find(m2meId);
-      const put: RegistrationRecord = { v: 1, m2meId, sho, ...(impi === undefined ? {} : { impi }) };
+      const { version, value } = await find(m2meId);
+      const open = value.unconfirmed === undefined ? {} : { unconfirmed: value.unconfirmed };
+      const put: RegistrationRecord = { v: 1, m2meId, sho, ...(impi === undefined ? {} : { impi }), ...open };
       return [{ space: REGISTRATION, key: m2meId, expect: version, put }];
     },
   };

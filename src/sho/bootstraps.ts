@@ -7,11 +7,11 @@ import { type Certificate, readCertificate } from '../x509/index.ts';
 import type { ShoConfig } from './config.ts';
 import type { Contracts } from './contracts.ts';
 
-const BOOTSTRAP = 'bootstrap';
-const DEVICE = 'device';
+export const BOOTSTRAP = 'bootstrap';
+export const DEVICE = 'device';
 
 /** The live bootstrap of a machine, learnt over Ua (step 0); Ks_NAF(token) sealed. */
-interface BootstrapRecord {
+export interface BootstrapRecord {
   v: 1;
   btid: string;
   impi: string;
@@ -32,6 +32,8 @@ export interface LiveBootstrap {
   keyExpiry: number;
 }
 
+export const bootstrapContext = (m2meId: string): string => `sho bootstrap ${m2meId}`;
+
 export type Bootstraps = ReturnType<typeof createBootstraps>;
 
 /** What the old SHO knows of its machines over Ua: their live B-TID, and by which key they sign. */
@@ -44,7 +46,6 @@ export function createBootstraps(deps: {
   onStep?: ((event: StepEvent) => void) | undefined;
 }) {
   const { config, store, sealer, zn, contracts, onStep } = deps;
-  const contextOf = (m2meId: string): string => `sho bootstrap ${m2meId}`;
 
   async function requireOwn(m2meId: string, impi: string | undefined): Promise<string> {
     const known = await contracts.impiOf(m2meId);
@@ -66,7 +67,7 @@ export function createBootstraps(deps: {
         ops.push({ space: DEVICE, key: m2meId, put });
       }
       const { ksNaf, keyExpiry } = await zn.fetch({ btid: gba.btid, nafFqdn: config.id, uaId: UA_TOKEN });
-      const sealedKey = sealer.seal(ksNaf.bytes(), contextOf(m2meId));
+      const sealedKey = sealer.seal(ksNaf.bytes(), bootstrapContext(m2meId));
       ksNaf.erase();
       const put: BootstrapRecord = { v: 1, btid: gba.btid, impi, sealedKey, keyExpiry };
       await store.commit([...ops, { space: BOOTSTRAP, key: m2meId, put, expiresAt: keyExpiry }]);
@@ -80,7 +81,7 @@ export function createBootstraps(deps: {
         throw new GbaError('bootstrap-missing', 'the machine has no live bootstrap here yet', { retryable: true });
       }
       const { btid, keyExpiry } = record;
-      return { btid, keyExpiry, ksNaf: sealer.open(record.sealedKey, contextOf(m2meId)) };
+      return { btid, keyExpiry, ksNaf: sealer.open(record.sealedKey, bootstrapContext(m2meId)) };
     },
 
     /** Throws `device-certificate-missing` (retryable): whether it is trusted is the caller's business. */

@@ -4,9 +4,9 @@ import type { Op, Store } from '../store/index.ts';
 import type { ShoConfig } from './config.ts';
 
 /** Space of the machines that came by an order, whose owner has a contract here from then on, and of those that left. */
-const CUSTOMER = 'customer';
+export const CUSTOMER = 'customer';
 
-interface CustomerRecord {
+export interface CustomerRecord {
   v: 1;
   /** SHA-256 of the owner's key. */
   owner: string;

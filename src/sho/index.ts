@@ -1,2 +1,3 @@
 export { type ShoConfig, shoConfigSchema } from './config.ts';
 export { type RunningSho, startSho } from './start.ts';
+export { shoStoreKind } from './store-kind.ts';

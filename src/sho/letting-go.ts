@@ -60,11 +60,13 @@ export function createLettingGo(deps: LettingGoDeps) {
     const record = entry.value;
     await deps.removeSubscriber(record.impi);
     const put = { ...record, state: releaseFlow.next(record.state, 'removed') };
+    // A release out of a backup may end when its machine has come back by another subscription.
+    const known = await contracts.impiOf(record.m2meId);
+    const last = known === undefined || known === record.impi;
     const done = await store.commit([
       { space: RELEASE, key: serial, expect: entry.version, put },
       { space: OPEN_RELEASE, key: record.m2meId, delete: true },
-      ...bootstraps.endOps(record.m2meId),
-      await contracts.endOp(record.m2meId, record.impi),
+      ...(last ? [...bootstraps.endOps(record.m2meId), await contracts.endOp(record.m2meId, record.impi)] : []),
     ]);
     if (done) onStep?.({ step: 10, party: config.id, to: record.m2meId, what: 'let go', serial });
   }

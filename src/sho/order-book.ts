@@ -22,7 +22,7 @@ export function createOrderBook({ config, store, onStep }: OrderDeps, kick: () =
     const state = orderFlow.next(value.state, event);
     const ended = orderFlow.isFinal(state);
     const { sealedToken, ...rest } = value;
-    const close: Op[] = ended ? [{ space: OPEN_ORDER, key: value.m2meId, delete: true }] : [];
+    const close = ended ? await closeOps(value.m2meId, key) : [];
     const kept = ended || sealedToken === undefined ? {} : { sealedToken };
     const put: OrderRecord = { ...rest, ...kept, ...change, state };
     const done = await store.commit([{ space: ORDER, key, expect: version, put }, ...close, ...ops]);
@@ -30,11 +30,24 @@ export function createOrderBook({ config, store, onStep }: OrderDeps, kick: () =
     kick();
   }
 
+  /** An order out of a backup may end while another one of its machine is open. */
+  async function closeOps(m2meId: string, orderId: string): Promise<Op[]> {
+    const open = await store.get<string>(OPEN_ORDER, m2meId);
+    return open?.value === orderId ? [{ space: OPEN_ORDER, key: m2meId, expect: open.version, delete: true }] : [];
+  }
+
   const selfJob = (name: string, orderId: string): Op =>
     enqueue({ id: `${name}/${orderId}`, to: SELF, method: 'RUN', path: `${name}/${orderId}` });
 
-  const refuse = (entry: Entry<OrderRecord>, event: OrderEvent, reason: string): Promise<void> =>
-    move(entry, event, { reason }, [selfJob('withdraw', entry.key), dequeue(`deliver/${entry.key}`)]);
+  /**
+   * Of an order out of a backup nobody but the machine says that its subscription is not in use: the change may have been done
+   * since the backup was made.
+   */
+  function refuse(entry: Entry<OrderRecord>, event: OrderEvent, reason: string): Promise<void> {
+    const sure = entry.value.restored === undefined || event === 'machine-refused';
+    const withdraw = sure ? [selfJob('withdraw', entry.key)] : [];
+    return move(entry, event, { reason }, [...withdraw, dequeue(`deliver/${entry.key}`)]);
+  }
 
   const step = (number: number, to: string, what: string, serial: string): void =>
     onStep?.({ step: number, party: config.id, to, what, serial });

@@ -35,6 +35,8 @@ export interface OrderRecord {
   /** Corrected packages sent. */
   corrections?: number;
   reason?: string;
+  /** When it came out of a backup, and was not over then: what it really came to is not known here. */
+  restored?: number;
 }
 
 /** What the parts of the new SHO's role work with. */

@@ -4,7 +4,7 @@ import { readCertificate } from '../x509/index.ts';
 import type { OrderDeps } from './order-record.ts';
 import type { Packaging } from './packaging.ts';
 
-const PRELOAD = 'preload';
+export const PRELOAD = 'preload';
 
 /** A subscription that a machine holds in a slot of its own, waiting for a token. */
 interface PreloadRecord {

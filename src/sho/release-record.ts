@@ -30,7 +30,7 @@ export interface ReleaseRecord {
 }
 
 const SECRET = 32;
-const contextOf = (serial: string): string => `sho release ${serial}`;
+export const releaseContext = (serial: string): string => `sho release ${serial}`;
 
 export const claimsOf = (record: ReleaseRecord): Claims => decodeClaims(Buffer.from(record.claims, 'base64'));
 
@@ -40,14 +40,14 @@ export function findRelease(store: Store, serial: string): Promise<Entry<Release
 
 export function sealGrant(sealer: Sealer, serial: string, { secrets }: ReleaseGrant): string {
   const all = Buffer.concat(secrets.map((secret) => secret.bytes()));
-  const sealed = sealer.seal(all, contextOf(serial));
+  const sealed = sealer.seal(all, releaseContext(serial));
   all.fill(0);
   return sealed;
 }
 
 /** The caller erases it. */
 export function openGrant(sealer: Sealer, serial: string, record: ReleaseRecord): ReleaseGrant {
-  const all = sealer.open(record.sealed, contextOf(serial));
+  const all = sealer.open(record.sealed, releaseContext(serial));
   if (all.length % SECRET !== 0) throw new GbaError('release-record-invalid', 'the pinned keys are not whole');
   const secrets = Array.from({ length: all.length / SECRET }, (_, i) =>
     SecretKey.copyOf(all.bytes().subarray(i * SECRET, (i + 1) * SECRET)),

@@ -14,6 +14,7 @@ import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type 
 import { createBootstraps } from './bootstraps.ts';
 import type { ShoConfig } from './config.ts';
 import { createContracts } from './contracts.ts';
+import { createHssRestored } from './hss-restored.ts';
 import { macListener, operatorListener, uaListener } from './http.ts';
 import { createLettingGo } from './letting-go.ts';
 import { SELF } from './order-book.ts';
@@ -59,6 +60,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
 
   const subscriptions = createSubscriptions(store, sealer);
   await subscriptions.seed(config.subscriptions);
+  const hssRestored = createHssRestored({ config, store, hss, subscriptions, provision, removeSubscriber, log });
   const contracts = createContracts(config, store);
   const bootstraps = createBootstraps({ config, store, sealer, zn, contracts, onStep });
   const lettingGo = createLettingGo({ config, store, sealer, random, contracts, bootstraps, removeSubscriber, onStep });
@@ -115,8 +117,17 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
     void Promise.all([orders.lapse(), releases.lapse()]).catch((error: unknown) =>
       log.warn('lapse-failed', { code: codeOf(error) }),
     );
-  lapse();
-  const lapseNoMore = every(timers, LAPSE_MS, lapse);
+  const look = () =>
+    void hssRestored.look().catch((error: unknown) => {
+      // An HSS that is away is asked again; everybody else says so too.
+      if (codeOf(error) !== 'peer-unreachable') log.warn('hss-restored-untold', { code: codeOf(error) });
+    });
+  const everyMinute = () => {
+    lapse();
+    look();
+  };
+  everyMinute();
+  const lapseNoMore = every(timers, LAPSE_MS, everyMinute);
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {

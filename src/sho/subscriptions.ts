@@ -3,13 +3,13 @@ import { fromHex, GbaError, type Random, type Sealer, SecretKey } from '../base/
 import type { Op, Store } from '../store/index.ts';
 import type { ShoConfig } from './config.ts';
 
-const SPACE = 'subscription';
+export const SUBSCRIPTION = 'subscription';
 /** The IMPIs that no order has, so that a large stock need not be looked through for each order. */
-const FREE = 'subscription-free';
+export const FREE = 'subscription-free';
 /** Out of so many one is taken by chance, so that orders at the same moment seldom want the same. */
 const CHOICE = 64;
 
-interface SubscriptionRecord {
+export interface SubscriptionRecord {
   v: 1;
   impi: string;
   amf: string;
@@ -26,18 +26,18 @@ export interface OpenSubscription {
   opc: SecretKey;
 }
 
+export const subscriptionContext = (impi: string): string => `sho subscription ${impi}`;
+
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
 /** The subscriptions that a new SHO has to hand out. */
 export function createSubscriptions(store: Store, sealer: Sealer) {
-  const contextOf = (impi: string): string => `sho subscription ${impi}`;
-
   const freeOp = (impi: string): Op => ({ space: FREE, key: impi, put: { v: 1 } });
 
   /** A store that was written before there was an index gets one. */
   async function indexFree(): Promise<void> {
     if ((await store.list(FREE, { limit: 1 })).length > 0) return;
-    const all = await store.list<SubscriptionRecord>(SPACE);
+    const all = await store.list<SubscriptionRecord>(SUBSCRIPTION);
     const free = all.filter(({ value }) => value.orderId === undefined);
     if (free.length > 0) await store.commit(free.map(({ key }) => freeOp(key)));
   }
@@ -47,7 +47,7 @@ export function createSubscriptions(store: Store, sealer: Sealer) {
     async seed(list: ShoConfig['subscriptions']): Promise<void> {
       await indexFree();
       for (const one of list) {
-        if ((await store.get(SPACE, one.impi)) !== undefined) continue;
+        if ((await store.get(SUBSCRIPTION, one.impi)) !== undefined) continue;
         const k = SecretKey.adopt(fromHex(one.k, 16, 'K'));
         const opc =
           one.opc === undefined ? opcFromOp(k, fromHex(one.op ?? '', 16, 'OP')) : SecretKey.adopt(fromHex(one.opc, 16));
@@ -56,35 +56,35 @@ export function createSubscriptions(store: Store, sealer: Sealer) {
           v: 1,
           impi: one.impi,
           amf: one.amf,
-          sealed: sealer.seal(both, contextOf(one.impi)),
+          sealed: sealer.seal(both, subscriptionContext(one.impi)),
         };
         both.fill(0);
         k.erase();
         opc.erase();
-        await store.commit([{ space: SPACE, key: one.impi, expect: 0, put }, freeOp(one.impi)]);
+        await store.commit([{ space: SUBSCRIPTION, key: one.impi, expect: 0, put }, freeOp(one.impi)]);
       }
     },
     /** A free subscription and the writes that give it to the order. Throws `no-subscription-free`. */
     async take(orderId: string, random: Random): Promise<{ impi: string; ops: Op[] }> {
       const open = await store.list(FREE, { limit: CHOICE });
       const impi = open[random.bytes(4).readUInt32BE() % Math.max(open.length, 1)]?.key;
-      const free = impi === undefined ? undefined : await store.get<SubscriptionRecord>(SPACE, impi);
+      const free = impi === undefined ? undefined : await store.get<SubscriptionRecord>(SUBSCRIPTION, impi);
       if (free === undefined || free.value.orderId !== undefined)
         throw new GbaError('no-subscription-free', 'no subscription is free');
       const put: SubscriptionRecord = { ...free.value, orderId };
       return {
         impi: free.key,
         ops: [
-          { space: SPACE, key: free.key, expect: free.version, put },
+          { space: SUBSCRIPTION, key: free.key, expect: free.version, put },
           { space: FREE, key: free.key, delete: true },
         ],
       };
     },
     /** The keys, for one use; the caller erases them. */
     async open(impi: string): Promise<OpenSubscription> {
-      const record = (await store.get<SubscriptionRecord>(SPACE, impi))?.value;
+      const record = (await store.get<SubscriptionRecord>(SUBSCRIPTION, impi))?.value;
       if (record === undefined) throw new GbaError('subscription-unknown', 'no such subscription');
-      const both = sealer.open(record.sealed, contextOf(impi));
+      const both = sealer.open(record.sealed, subscriptionContext(impi));
       const part = (i: number): SecretKey => SecretKey.copyOf(both.bytes().subarray(i * 16, i * 16 + 16));
       const open = { impi, amf: record.amf, k: part(0), opc: part(1) };
       both.erase();

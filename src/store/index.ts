@@ -1,3 +1,4 @@
+export * from './backup/index.ts';
 export * from './contract.ts';
 export * from './lmdb.ts';
 export * from './memory.ts';

@@ -119,7 +119,8 @@ export function openLmdbStore(path: string, clock: Clock): Store {
   };
 }
 
-function openDatabase(path: string): Database<Stored, LmdbKey> {
+/** Throws `store-unavailable`, `store-version-unknown`. */
+export function openDatabase(path: string): Database<Stored, LmdbKey> {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const options = { path, noSubdir: false, encoding: 'msgpack', noMemInit: false, ...DURABLE } as const;

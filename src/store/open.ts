@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Clock, type Log, silentLog } from '../base/index.ts';
+import { restoredMark } from './backup/kind.ts';
 import type { Store } from './contract.ts';
 import { openLmdbStore } from './lmdb.ts';
 import { createMemoryStore } from './memory.ts';
@@ -17,6 +18,14 @@ export type StoreConfig = z.infer<typeof storeConfigSchema>;
 /** Opens the store that is configured, brought to today's format; until it is closed, what expires is swept out of it. */
 export async function openStore(config: StoreConfig, clock: Clock, log: Log = silentLog): Promise<Store> {
   const store = await openDriver(config, clock);
+  const restored = await restoredMark(store).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  if (restored !== undefined) {
+    const [madeAt, restoredAt] = [restored.madeAt, restored.restoredAt].map((at) => new Date(at).toISOString());
+    log.warn('store-restored', { madeAt, restoredAt });
+  }
   const sweeper = startSweeper(store, log);
   return {
     ...store,

@@ -67,15 +67,26 @@ async function list(options: Options): Promise<void> {
 async function revoke(serial: string, options: Options & { reason?: RevocationReason }): Promise<void> {
   const done = await withAuthority(options, async ({ certificates, crlList }) => {
     const { at, reason } = await certificates.revoke(serial, options.reason);
-    const { number, count } = await crlList.publish();
-    return { serial, at: new Date(at).toISOString(), ...(reason === undefined ? {} : { reason }), crl: number, count };
+    const { number, ...list } = await crlList.publish();
+    return {
+      serial,
+      at: new Date(at).toISOString(),
+      ...(reason === undefined ? {} : { reason }),
+      crl: number,
+      ...list,
+    };
   });
-  print(options, done, `${serial} is revoked since ${done.at}; list ${done.crl} has ${done.count} of them`);
+  print(options, done, `${serial} is revoked since ${done.at}; ${listText(done.crl, done, 'of them')}`);
 }
 
 async function crl(options: Options): Promise<void> {
-  const { number, count } = await withAuthority(options, ({ crlList }) => crlList.publish());
-  print(options, { crl: number, count }, `list ${number} has ${count} revoked certificates`);
+  const { number, ...list } = await withAuthority(options, ({ crlList }) => crlList.publish());
+  print(options, { crl: number, ...list }, listText(number, list, 'revoked certificates'));
+}
+
+function listText(number: number, { count, held }: { count: number; held?: true }, what: string): string {
+  if (held === true) return `no list is issued before the restored store is confirmed; ${count} are revoked in it`;
+  return `list ${number} has ${count} ${what}`;
 }
 
 function print(options: Options, json: unknown, text: string): void {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { GbaError, systemClock } from '../../base/index.ts';
 import { loadTls, readTextFile } from '../../http/index.ts';
-import { lookAtPostgres, openStore, type StoreConfig } from '../../store/index.ts';
+import { lookAtPostgres, openStore, restoredMark, type StoreConfig, UNCONFIRMED } from '../../store/index.ts';
 import { loadSigner, readCertificate, verifyChain } from '../../x509/index.ts';
 
 const MONTH_MS = 30 * 86_400_000;
@@ -66,8 +66,9 @@ export async function probeStore(config: StoreConfig): Promise<string> {
   if (config.driver === 'postgres') return await lookAtPostgres(config);
   // Opening makes the folder, and looking must not.
   if (statSync(config.path, { throwIfNoEntry: false }) === undefined) return probeFolder(config.path);
-  await (await openStore(config, systemClock)).close();
-  return 'opens';
+  const store = await openStore(config, systemClock);
+  const restored = await restoredMark(store).finally(() => store.close());
+  return restored === undefined ? 'opens' : `opens, ${UNCONFIRMED}`;
 }
 
 /** A folder that is there or can be made, and takes files. */

@@ -1,5 +1,6 @@
 import { Client, type ClientBase } from 'pg';
 import { GbaError } from '../../base/index.ts';
+import { RESTORED, RESTORED_KEY, UNCONFIRMED } from '../backup/kind.ts';
 import { connectingOf, type PostgresConfig } from './config.ts';
 import { storeUnavailable } from './errors.ts';
 import { appliedMigrations, pendingMigrations } from './migrate.ts';
@@ -39,6 +40,14 @@ export async function requireSound(client: ClientBase): Promise<void> {
   }
 }
 
+async function isRestored(client: ClientBase, schema: string): Promise<boolean> {
+  const { rows } = await client.query(`SELECT 1 FROM ${schema}.records WHERE space = $1 AND key = $2`, [
+    RESTORED,
+    RESTORED_KEY,
+  ]);
+  return rows.length > 0;
+}
+
 /** Says what a store is like, without changing it; throws as opening it would. */
 export async function lookAtPostgres(config: PostgresConfig): Promise<string> {
   return await withConnection(config, async (client) => {
@@ -47,6 +56,7 @@ export async function lookAtPostgres(config: PostgresConfig): Promise<string> {
     const applied = await appliedMigrations(client, config.schema);
     const pending = pendingMigrations(applied).length;
     const state = applied.length === 0 ? 'not made yet' : pending === 0 ? 'up to date' : 'to be migrated';
-    return `PostgreSQL ${rows[0]?.version ?? ''}, schema ${config.schema} ${state}`;
+    const restored = applied.length > 0 && (await isRestored(client, config.schema)) ? `, ${UNCONFIRMED}` : '';
+    return `PostgreSQL ${rows[0]?.version ?? ''}, schema ${config.schema} ${state}${restored}`;
   });
 }
