@@ -10,7 +10,7 @@ import { loadSigner, type Signer } from '../src/x509/index.ts';
 /** When every run begins. */
 export const START = Date.UTC(2027, 2, 1);
 export const MINUTE = 60_000;
-export const TOKEN_SECONDS = 20 * 60;
+export const TOKEN_SECONDS = 12 * 60;
 
 /** Who changes in a run at most: the last one goes the other way, so that each SHO is old for one and new for another. */
 export const MACHINES = ['m1', 'm2', 'm3'] as const;
@@ -93,7 +93,7 @@ export async function openSetting(): Promise<Setting> {
 }
 
 /** Slow enough that an hour costs little. */
-const PACE: Partial<M2meConfig> = { pollMs: 5_000, idlePollMs: 60_000, recallPollMs: 2 * MINUTE };
+const PACE: Partial<M2meConfig> = { pollMs: 10_000, idlePollMs: 4 * MINUTE, recallPollMs: 4 * MINUTE };
 
 /** Makes the machine that goes the other way a subscriber of the second operator. */
 function turnRound(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fromHex, GbaError } from '../base/index.ts';
 import { EXTENSION, extensionsOf, publicKeyInfoOf, readExtensions, subjectOf } from './certificate-fields.ts';
-import { parseDer } from './der.ts';
+import { parseDer, parseOnce } from './der.ts';
 import type { Signer } from './keys.ts';
 import {
   context,
@@ -79,7 +79,7 @@ export function issueCrl(list: {
     throw new GbaError('crl-invalid', 'a serial number stands twice');
   }
   const read = new NodeReader('certificate-invalid', 'certificate');
-  const issuer = parseDer(list.issuer.certificate);
+  const issuer = parseOnce(list.issuer.certificate);
   const extensions = sequence(
     extensionNode(EXTENSION.authorityKeyIdentifier, sequence(contextOctets(0, keyIdentifierOf(issuer, read)))),
     extensionNode(EXTENSION.crlNumber, integer(list.number)),

@@ -37,6 +37,15 @@ export function parseDer(octets: Uint8Array, limits?: DerLimits): AsnNode {
   return result;
 }
 
+const nodes = new WeakMap<Uint8Array, AsnNode>();
+
+/** As `parseDer`, once for octets that stay as they are: those of a certificate that was read. The node is for reading. */
+export function parseOnce(octets: Uint8Array): AsnNode {
+  const known = nodes.get(octets) ?? parseDer(octets);
+  nodes.set(octets, known);
+  return known;
+}
+
 /** The first member of a SEQUENCE, whatever follows: tells versions apart before a schema is chosen. */
 export function headOf<T>(codec: DerCodec<T>, node: AsnNode): T {
   const [head] = node instanceof asn1js.Sequence ? node.valueBlock.value : refuse('SEQUENCE expected');

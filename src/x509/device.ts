@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { codeOf, GbaError } from '../base/index.ts';
 import { allowsUsage, EXTENSION, extensionsOf, type KeyUsage, subjectOf } from './certificate-fields.ts';
 import type { Crl } from './crl.ts';
-import { parseDer } from './der.ts';
+import { parseOnce } from './der.ts';
 import { type Certificate, verifyChain } from './keys.ts';
 import { commonNameOf } from './names.ts';
 import { NodeReader } from './nodes.ts';
@@ -41,7 +41,7 @@ export function verifyDevice(
   { authorities, crls, subject, atMs, usage }: DeviceTrust,
 ): Certificate {
   const authority = issuerOf(certificate, authorities, atMs);
-  const node = parseDer(certificate.der);
+  const node = parseOnce(certificate.der);
   if (commonNameOf(subjectOf(node, reader), reader) !== subject) {
     throw new GbaError('certificate-wrong-subject', `the certificate is not of '${subject}'`);
   }
@@ -75,7 +75,7 @@ function issuerOf(certificate: Certificate, authorities: readonly Certificate[],
 
 /** A certificate that may sign certificates and revocation lists (RFC 5280 4.2.1.3, 4.2.1.9). Throws `certificate-invalid`. */
 export function checkAuthority(certificate: Certificate): void {
-  const node = parseDer(certificate.der);
+  const node = parseOnce(certificate.der);
   const signs = allowsUsage(node, 'keyCertSign', reader) && allowsUsage(node, 'cRLSign', reader);
   if (!signs || !new X509Certificate(certificate.der).ca) {
     throw new GbaError('certificate-invalid', `'${certificate.subject}' is not of an authority`);

@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { GbaError, type Random, SecretKey } from '../base/index.ts';
 import { allowsUsage, issuerAndSerial } from './certificate-fields.ts';
-import { parseDer } from './der.ts';
+import { parseDer, parseOnce } from './der.ts';
 import { generateKeyPair, isP256, readCertificate } from './keys.ts';
 import {
   context,
@@ -37,7 +37,7 @@ const WRAP_IV = Buffer.alloc(8, 0xa6);
 export async function envelope(plain: Uint8Array, recipient: Uint8Array, random: Random): Promise<Buffer> {
   const certificate = readCertificate(recipient);
   const certified = new NodeReader('certificate-invalid');
-  const recipientNode = parseDer(recipient);
+  const recipientNode = parseOnce(recipient);
   if (!isP256(certificate.publicKey) || !allowsUsage(recipientNode, 'keyAgreement', certified)) {
     throw new GbaError('envelope-invalid', "the recipient's key is not one for agreement on P-256");
   }
@@ -106,7 +106,7 @@ function unwrap(info: Node, key: KeyObject, recipient: Uint8Array, read: NodeRea
   const [encryptedKey] = read.sequence(keys, 'recipientEncryptedKeys', 1);
   const [rid, wrappedKey] = read.sequence(encryptedKey, 'RecipientEncryptedKey', 2);
   const [issuer, serial] = read.sequence(rid, 'rid', 2);
-  const own = issuerAndSerial(parseDer(recipient), new NodeReader('certificate-invalid'));
+  const own = issuerAndSerial(parseOnce(recipient), new NodeReader('certificate-invalid'));
   const mine =
     issuer !== undefined &&
     serial !== undefined &&

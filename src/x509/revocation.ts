@@ -1,7 +1,7 @@
 import { GbaError } from '../base/index.ts';
 import { allowsUsage, issuerAndSerial, serialTextOf, subjectOf } from './certificate-fields.ts';
 import type { Crl } from './crl.ts';
-import { parseDer } from './der.ts';
+import { parseOnce } from './der.ts';
 import type { Certificate } from './keys.ts';
 import { NodeReader, rawOf } from './nodes.ts';
 import { isSignedBy } from './signature.ts';
@@ -9,19 +9,19 @@ import { isSignedBy } from './signature.ts';
 const reader = new NodeReader('certificate-invalid', 'certificate');
 
 /** The serial number in hexadecimal, as lists, records and `openssl x509 -serial` have it (in lower case). */
-export const serialNumberOf = ({ der }: Certificate): string => serialTextOf(parseDer(der), reader);
+export const serialNumberOf = ({ der }: Certificate): string => serialTextOf(parseOnce(der), reader);
 
 /** DER of the subject's Name. */
-export const subjectNameOf = ({ der }: Certificate): Buffer => rawOf(subjectOf(parseDer(der), reader));
+export const subjectNameOf = ({ der }: Certificate): Buffer => rawOf(subjectOf(parseOnce(der), reader));
 
 /** DER of the issuer's Name. */
-export const issuerNameOf = ({ der }: Certificate): Buffer => rawOf(issuerAndSerial(parseDer(der), reader).issuer);
+export const issuerNameOf = ({ der }: Certificate): Buffer => rawOf(issuerAndSerial(parseOnce(der), reader).issuer);
 
 /** Whether `issuer`, which may sign lists, signed this one (RFC 5280 6.3.3 f, g). Names are compared octet by octet. */
 export function isCrlOf(crl: Crl, issuer: Certificate): boolean {
   return (
     crl.issuer.equals(subjectNameOf(issuer)) &&
-    allowsUsage(parseDer(issuer.der), 'cRLSign', reader) &&
+    allowsUsage(parseOnce(issuer.der), 'cRLSign', reader) &&
     isSignedByKeyOf(crl, issuer)
   );
 }

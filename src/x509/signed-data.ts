@@ -2,7 +2,7 @@ import { createHash, sign, verify } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import { equalBytes, GbaError } from '../base/index.ts';
 import { issuerAndSerial } from './certificate-fields.ts';
-import { parseDer } from './der.ts';
+import { parseDer, parseOnce } from './der.ts';
 import { type Certificate, isP256, readCertificate, type Signer } from './keys.ts';
 import { context, encode, integer, type Node, NodeReader, octets, oid, rawOf, sequence, setOf } from './nodes.ts';
 import { OID } from './oids.ts';
@@ -14,7 +14,7 @@ import { checkStrictDer } from './strict-der.ts';
  * unsigned attributes.
  */
 export async function signCms(content: Uint8Array, signer: Signer): Promise<Buffer> {
-  const certificate = parseDer(signer.certificate);
+  const certificate = parseOnce(signer.certificate);
   const digest = createHash('sha256').update(content).digest();
   // DER SET OF order: contentType (30 18 ...) before messageDigest (30 2f ...).
   const attributes = [
