@@ -97,7 +97,10 @@ async function lead(options: Options): Promise<number> {
   }, 10_000);
   const children: ChildProcess[] = [];
   const workers = Array.from({ length: Math.min(jobs, runs) }, (_, i) => {
-    const child = fork(fileURLToPath(import.meta.url), ['work', String(seed + i), String(runs - i), String(jobs)]);
+    const child = fork(fileURLToPath(import.meta.url), ['work', String(seed + i), String(runs - i), String(jobs)], {
+      // Runs make much that is soon forgotten.
+      execArgv: [...process.execArgv, '--max-semi-space-size=64'],
+    });
     children.push(child);
     child.on('message', (word: Word) => {
       if (word.kind === 'failed') {

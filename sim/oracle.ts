@@ -102,11 +102,13 @@ export function createOracle(setting: Setting): Oracle {
     }
   }
 
+  const tokens = new Set<string>();
   const secrecy = createSecrecy(setting, ledger, broken);
 
   function noteToken(after: unknown): void {
     const { token } = (after ?? {}) as { token?: string };
-    if (token === undefined) return;
+    if (token === undefined || tokens.has(token)) return;
+    tokens.add(token);
     const octets = Buffer.from(token, 'base64');
     if (isGbaToken(octets)) secrecy.token(octets);
   }

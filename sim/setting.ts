@@ -29,6 +29,8 @@ export interface Setting {
   pki: LabPki;
   owner: { signer: Signer; tls: ReturnType<typeof loadTls> };
   strangerCertificate: string;
+  /** Keys of all parties: held, so that no run has to read them again. */
+  signers: readonly Signer[];
   subscriptions: ReadonlyMap<string, Subscription>;
   /** Ids of the old and the new operator of a machine. */
   way(m2meId: string): { from: string; to: string };
@@ -85,6 +87,7 @@ export async function openSetting(): Promise<Setting> {
       tls: loadTls(files),
     },
     strangerCertificate: readTextFile(stranger.cert),
+    signers: signersOf(plan),
     subscriptions: old,
     way,
     partyAt: (port) => parties.get(port) ?? 'nobody',
@@ -134,4 +137,13 @@ function turnRound(
     bsf: { fqdn: bsfOf(shoB.id), url: shoB.bsf.publicUrl },
     sho: { id: shoB.id, url: shoB.publicUrl },
   });
+}
+
+function signersOf({ sho, pva, m2me }: LabPlan): Signer[] {
+  const files = [
+    pva.signing,
+    ...sho.flatMap(({ signing }) => signing),
+    ...m2me.flatMap(({ device, tre }) => ('cert' in device ? [device, tre] : [tre])),
+  ];
+  return files.map(({ cert, key }) => loadSigner({ cert: readTextFile(cert), key: readTextFile(key) }));
 }

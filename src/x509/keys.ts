@@ -124,14 +124,26 @@ export function verifyChain(certificate: Certificate, issuer: Certificate, atMs:
   }
 }
 
-export function loadSigner(pem: { cert: string; key: string }): Signer {
-  const certificate = readCertificate(pem.cert);
-  let key: KeyObject;
+/** Private keys that somebody holds, by SHA-256 of their PEM text: reading one again costs more than a signature. */
+const heldKeys = new Map<string, WeakRef<KeyObject>>();
+
+function readPrivateKey(pem: string): KeyObject {
+  const name = createHash('sha256').update(pem).digest('hex');
+  const held = heldKeys.get(name)?.deref();
+  if (held !== undefined) return held;
   try {
-    key = createPrivateKey(pem.key);
+    const key = createPrivateKey(pem);
+    for (const [other, reference] of heldKeys) if (reference.deref() === undefined) heldKeys.delete(other);
+    heldKeys.set(name, new WeakRef(key));
+    return key;
   } catch (cause) {
     throw new GbaError('key-invalid', 'not a PEM private key', { cause });
   }
+}
+
+export function loadSigner(pem: { cert: string; key: string }): Signer {
+  const certificate = readCertificate(pem.cert);
+  const key = readPrivateKey(pem.key);
   if (!isP256(key) || spkiSha256(key).toString('hex') !== certificate.spkiSha256) {
     throw new GbaError('key-invalid', `the key is not the P-256 key of certificate '${certificate.subject}'`);
   }
