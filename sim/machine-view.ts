@@ -30,9 +30,17 @@ export function createMachineReader(config: M2meConfig, disk: SimDisk): () => Ma
     const octets = disk.certain('slots');
     if (octets === undefined) return undefined;
     if (pointers?.octets === octets) return pointers;
-    const text = root.open(octets.toString('latin1'), 'tre/slots').bytes().toString('utf8');
-    pointers = { octets, ...(JSON.parse(text) as { current: Ref | null; pending: Ref | null }) };
+    pointers = { octets, ...openPointers(octets) };
     return pointers;
+  }
+
+  function openPointers(octets: Buffer): { current: Ref | null; pending: Ref | null } {
+    try {
+      const text = root.open(octets.toString('latin1'), 'tre/slots').bytes().toString('utf8');
+      return JSON.parse(text) as { current: Ref | null; pending: Ref | null };
+    } catch {
+      return { current: null, pending: null };
+    }
   }
 
   function readSlot(id: string): { impi: string; sho: string } | undefined {

@@ -19,6 +19,8 @@ export interface Oracle {
   activated: Map<string, string[]>;
   views: Map<string, MachineView>;
   written(written: Written): void;
+  /** The machine shows itself with a subscription: from now on it must have one. */
+  commissioned(m2meId: string): void;
   /** What a machine's disk holds for certain now. */
   machine(m2meId: string, view: MachineView): void;
   violations: Violation[];
@@ -40,7 +42,6 @@ export function createOracle(setting: Setting): Oracle {
 
   /** I1: what a power cut at this instant would leave is a way back. */
   function checkWayBack(m2meId: string, view: MachineView): void {
-    if (view.current !== undefined) commissioned.add(m2meId);
     // In the factory it has none yet.
     if (view.current !== undefined || !commissioned.has(m2meId)) return;
     const { pending } = view;
@@ -124,6 +125,12 @@ export function createOracle(setting: Setting): Oracle {
       if (written.space === 'release') checkRelease(written);
       if (written.space === 'owner-change') noteToken(written.after);
       if (written.space === 'registration') checkRegistration(written);
+    },
+    commissioned(m2meId) {
+      const view = views.get(m2meId);
+      if (commissioned.has(m2meId) || view === undefined) return;
+      commissioned.add(m2meId);
+      checkWayBack(m2meId, view);
     },
     machine(m2meId, view) {
       for (const serial of view.discarded) discarded.add(serial);

@@ -53,6 +53,7 @@ export async function runSeed(setting: Setting, seed: number, options: RunOption
     request(heard) {
       trace.tell(`  ${heard.from} > ${heard.to} ${heard.method} ${heard.path}`);
       oracle.secrecy.request(heard);
+      if (heard.to.startsWith('bsf.')) oracle.commissioned(heard.from);
       attacker.hears(heard);
     },
     answer(heard, answer) {
