@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { bsfOf, NAMES } from '../../src/lab/index.ts';
 import { createMachineClient } from '../../src/owner/index.ts';
 import { type Point, pointsIn } from './meter.ts';
-import { type Deadly, EVERYBODY, GUESTS, type Name, type World } from './world.ts';
+import type { Deadly } from './parties.ts';
+import { EVERYBODY, GUESTS, type Name, type World } from './world.ts';
 
 /** For everything that must come by itself once the owner says that the change is done, milliseconds. */
 const PATIENCE_MS = 30_000;
@@ -20,7 +21,7 @@ export interface Changed {
  * One whole change, from a machine as it leaves the factory until nobody has anything left to do, with these points deadly.
  * Throws where it does not end as it must.
  */
-export async function changeOne(world: World, i: number, deadly: Deadly): Promise<Changed> {
+export async function changeOne(world: World, i: number, deadly: Deadly<Name>): Promise<Changed> {
   const config = world.machine(i);
   const dir = await world.watch(deadly);
   await world.start({ kind: 'm2me', config });
