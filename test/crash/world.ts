@@ -5,6 +5,7 @@ import { systemClock, systemRandom } from '../../src/base/index.ts';
 import { holdPorts, type LabPlan, openLabPki, parseScenario, planLab } from '../../src/lab/index.ts';
 import type { M2meConfig } from '../../src/m2me/index.ts';
 import type { StoreConfig } from '../../src/store/index.ts';
+import { freeBasePort, withFreePorts } from '../support/ports.ts';
 import { bundle } from './bundle.ts';
 import type { Listed, Role } from './messages.ts';
 import { createParties, type Deadly } from './parties.ts';
@@ -38,19 +39,28 @@ export interface World {
 export type StoreOf = (party: string, dir: string) => StoreConfig;
 export const onLmdb: StoreOf = (party, dir) => ({ driver: 'lmdb', path: join(dir, 'store', party) });
 
+/** Of the parties, beside one for each machine. */
+const PORTS = 16;
 /** How soon things are looked at again: as fast as a test wants, and patient with whoever is being restarted. */
 const POLL = { pollMs: 20, idlePollMs: 20, recallPollMs: 60_000 };
 const LOOKS = { firstLookSeconds: 0.05, longestLookSeconds: 0.2, patienceSeconds: 60, timeoutSeconds: 60 };
 
-export async function startWorld(machines: number, storeOf: StoreOf): Promise<World> {
+export const startWorld = (machines: number, storeOf: StoreOf): Promise<World> =>
+  withFreePorts(() => tryWorld(machines, storeOf));
+
+async function tryWorld(machines: number, storeOf: StoreOf): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'gba-crash-'));
   const program = await bundle('./party.ts', dir);
   const pki = await openLabPki(join(dir, 'pki'), systemClock, systemRandom);
-  const scenario = parseScenario(`basePort: 0\ngraceMs: 120000\nfleet: { count: ${machines} }\n`);
+  const basePort = await freeBasePort(PORTS + machines);
+  const scenario = parseScenario(`basePort: ${basePort}\ngraceMs: 120000\nfleet: { count: ${machines} }\n`);
   const driver = (party: string): StoreConfig => storeOf(party, dir);
   const plan = await planLab(dir, scenario, pki, { driver, random: systemRandom, enrol: false });
   // Nobody else on this host takes a machine's port before its turn.
-  const held = await holdPorts(plan.m2me.map(({ local }) => local));
+  const held = await holdPorts(plan.m2me.map(({ local }) => local)).catch((error: unknown) => {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
+  });
   const pool = createPool(program, dir, 2);
   const parties = createParties<Name>(pool, dir);
   const world: World = {

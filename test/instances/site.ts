@@ -10,7 +10,7 @@ import type { Role } from '../crash/messages.ts';
 import { createParties, type Parties } from '../crash/parties.ts';
 import { createPool } from '../crash/processes.ts';
 import { type Balancer, startBalancer } from '../support/balancer.ts';
-import { freeBasePort } from '../support/ports.ts';
+import { freeBasePort, withFreePorts } from '../support/ports.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 export type PartyName = 'hss-a' | 'hss-b' | 'bsf-a1' | 'bsf-a2' | 'bsf-b' | 'sho-a' | 'sho-b' | 'ro-1' | 'ro-2' | 'pva';
@@ -31,8 +31,13 @@ export interface Site {
 }
 
 const SPARES = 2;
+/** Ports of the parties, beside one for each machine, and of the instances behind balancers. */
+const PORTS = 16;
+const INSTANCES = 8;
 
-export async function startSite(machines: number): Promise<Site> {
+export const startSite = (machines: number): Promise<Site> => withFreePorts(() => trySite(machines));
+
+async function trySite(machines: number): Promise<Site> {
   const server = await startPostgres();
   const dir = mkdtempSync(join(tmpdir(), 'gba-instances-'));
   const pool = createPool(await bundle('../crash/party.ts', dir), dir, SPARES);
@@ -57,9 +62,10 @@ export async function startSite(machines: number): Promise<Site> {
   });
   try {
     const pki = await openLabPki(join(dir, 'pki'), systemClock, systemRandom);
-    const scenario = parseScenario(`basePort: 0\ngraceMs: 120000\nfleet: { count: ${machines} }\n`);
+    const basePort = await freeBasePort(PORTS + machines + INSTANCES);
+    const scenario = parseScenario(`basePort: ${basePort}\ngraceMs: 120000\nfleet: { count: ${machines} }\n`);
     const plan = await planLab(dir, scenario, pki, { driver, random: systemRandom, enrol: false });
-    const base = await freeBasePort(8);
+    const base = basePort + PORTS + machines;
     /** Two doors in place of one, and the balancer where the one was. */
     const twice = async ({ address, port }: { address: string; port: number }, nth: number) => {
       const doors = [base + 2 * nth, base + 2 * nth + 1];
