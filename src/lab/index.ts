@@ -8,5 +8,6 @@ export { bsfOf, hssOf, NAMES } from './names.ts';
 export { type PageConfig, pageConfigSchema, startPage } from './page.ts';
 export { type LabPki, openLabPki } from './pki.ts';
 export { fleetFile, type LabPlan, ownerJournalPath, ownMachines, planLab } from './plan.ts';
+export { holdPorts } from './ports.ts';
 export { missingSteps, stepLine, summaryLine } from './report.ts';
 export { parseScenario, type Scenario } from './scenario.ts';

@@ -1,5 +1,6 @@
 export { type ZnRoutes, znRoutesSchema } from './config.ts';
 export { type GbaAuth, type GbaAuthOptions, gbaAuth } from './gba-auth.ts';
 export type { GbaIdentity } from './sessions.ts';
+export { sharedNonces } from './shared-nonces.ts';
 export { createZnClient } from './zn-client.ts';
 export type { ZnAnswer, ZnClient, ZnQuery } from './zn-types.ts';

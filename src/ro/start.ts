@@ -1,7 +1,7 @@
 import { codeOf, createSealer, every } from '../base/index.ts';
 import { createOutbox, deliverOver, type FunctionDeps, portsOf } from '../flow/index.ts';
 import { type Listener, listenBeside, loadSealingKey, loadTls } from '../http/index.ts';
-import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
+import { createZnClient, gbaAuth, sharedNonces, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import type { RoConfig } from './config.ts';
 import { createDeliveries } from './deliveries.ts';
@@ -20,13 +20,15 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const { net, timers } = portsOf(deps);
   const tls = loadTls(config.tls);
   const store = deps.store ?? (await openStore(config.store, clock, log));
-  const sealer = createSealer(loadSealingKey(config.keyFile), random);
+  const sealingKey = loadSealingKey(config.keyFile);
+  const sealer = createSealer(sealingKey, random);
   const ownZn = deps.zn === undefined ? createZnClient({ routes: config.zn, tls, net }) : undefined;
   const zn = deps.zn ?? ownZn;
   if (zn === undefined) throw new TypeError('no Zn client');
   const shos = new Map(config.shos.map(({ id, peer }) => [id, net.createClient({ ...peer, tls })]));
   const outbox = createOutbox({ store, clock, random, timers, log, deliver: deliverOver((to) => shos.get(to), log) });
-  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
+  const sharing = sharedNonces(config.store, store, sealingKey);
+  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log, ...sharing });
   const registrations = createRegistrations(store, config);
   await registrations.seed();
   const { forget } = auth;

@@ -8,7 +8,7 @@ import {
   portsOf,
 } from '../flow/index.ts';
 import { type Listener, listenBeside, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
-import { createZnClient, gbaAuth, type ZnClient } from '../naf/index.ts';
+import { createZnClient, gbaAuth, sharedNonces, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type Signer } from '../x509/index.ts';
 import { createBootstraps } from './bootstraps.ts';
@@ -40,7 +40,8 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const { net, timers } = portsOf(deps);
   const tls = loadTls(config.tls);
   const store = deps.store ?? (await openStore(config.store, clock, log));
-  const sealer = createSealer(loadSealingKey(config.keyFile), random);
+  const sealingKey = loadSealingKey(config.keyFile);
+  const sealer = createSealer(sealingKey, random);
   const hss = net.createClient({ ...config.hss, tls });
   const bsf = net.createClient({ ...config.bsf.admin, tls });
   const peers = new Map([config.ro, config.pva].map(({ id, peer }) => [id, net.createClient({ ...peer, tls })]));
@@ -95,7 +96,8 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const work = { packaging, preloads, provision, removeSubscriber, verifyDevice };
   const orders = createOrders(orderDeps, work, () => outbox.kick());
 
-  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log });
+  const sharing = sharedNonces(config.store, store, sealingKey);
+  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log, ...sharing });
   const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));
   const byMac = macListener(lettingGo, log);
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));

@@ -91,10 +91,12 @@ test('whenever the power goes, the machine has a way back and the change goes on
     const directory = mkdtempSync(join(tmpdir(), 'gba-tre-cut-'));
     const { reopen } = await makeTre({ directory });
     const power = cutAfter(operations);
-    const done = await change(await reopen(power.disk)).then(
-      () => true,
-      () => false,
-    );
+    const done = await reopen(power.disk)
+      .then(change)
+      .then(
+        () => true,
+        () => false,
+      );
     assert.equal(done, power.used() <= operations, at);
     const again = await reopen();
     await assertWayBack(again, at);

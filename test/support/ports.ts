@@ -21,3 +21,19 @@ export async function freeBasePort(count: number): Promise<number> {
     if (free.every(Boolean)) return base;
   }
 }
+
+/** Starts what listens on free ports, anew when one of them is gone by the time it is listened on: others start meanwhile. */
+export async function withFreePorts<T>(start: () => Promise<T>, tries = 4): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (
+      tries === 1 ||
+      !(error instanceof Error) ||
+      !/listen-failed|EADDRINUSE|cannot listen/.test(String(error.message))
+    ) {
+      throw error;
+    }
+    return await withFreePorts(start, tries - 1);
+  }
+}

@@ -30,6 +30,15 @@ export function createDurableFiles(disk: Disk = systemDisk): DurableFiles {
     }
   }
 
+  /** A directory is as durable as its name in the one above; `made` is the topmost that has just been made. */
+  async function syncNameOf(directory: string, made: string | undefined): Promise<void> {
+    // One that was there may stand in a folder that is not for us to read: then it was not us who made it.
+    await syncDirectory(dirname(directory)).catch((error: unknown) => {
+      if (made !== undefined || !isCode(error, 'EACCES')) throw error;
+    });
+    if (made !== undefined && made !== directory) await syncNameOf(dirname(directory), made);
+  }
+
   async function put(path: string, flags: 'w' | 'a', octets: Uint8Array): Promise<void> {
     const file = await disk.open(path, flags, 0o600);
     try {
@@ -69,7 +78,8 @@ export function createDurableFiles(disk: Disk = systemDisk): DurableFiles {
     list: (directory) => guarded('the TRE directory cannot be read', () => disk.readdir(directory)),
     openDirectory: (directory) =>
       guarded('the TRE directory cannot be opened', async () => {
-        await disk.mkdir(directory, { recursive: true, mode: 0o700 });
+        const made = await disk.mkdir(directory, { recursive: true, mode: 0o700 });
+        await syncNameOf(directory, typeof made === 'string' ? made : undefined);
         // Such a file has never been visible to any reader.
         for (const name of await disk.readdir(directory)) if (name.endsWith(TORN)) await erase(join(directory, name));
       }),
@@ -88,7 +98,10 @@ async function ifPresent<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (isCode(cause, 'ENOENT')) return undefined;
     throw cause;
   }
 }
+
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
