@@ -69,15 +69,14 @@ function readOptions(): Options | undefined {
   };
 }
 
-/** Seeds `seed`, `seed + jobs`, ...: told one by one to whoever started this process. */
-async function work(seed: number, runs: number, stride: number): Promise<void> {
+/** Seeds `seed`, `seed + stride`, ...: told one by one to `say`, until it says that it has heard enough. */
+async function work(seed: number, runs: number, stride: number, say: (word: Word) => boolean): Promise<void> {
   const setting = await openSetting();
-  const say = (word: Word): void => void process.send?.(word);
   try {
     for (let i = 0; i < runs; i += stride) {
       const { violations, ends, steps, faults } = await runSeed(setting, seed + i);
-      if (violations.length > 0) say({ kind: 'failed', seed: seed + i });
-      say({ kind: 'done', count: 1, ends: [...ends], steps, faults: faults.length });
+      if (violations.length > 0 && !say({ kind: 'failed', seed: seed + i })) return;
+      if (!say({ kind: 'done', count: 1, ends: [...ends], steps, faults: faults.length })) return;
     }
   } finally {
     setting.close();
@@ -95,32 +94,19 @@ async function lead(options: Options): Promise<number> {
   const progress = setInterval(() => {
     process.stderr.write(`  ${totals.done} of ${runs} runs, ${Math.round(seconds())} s, ${failed.length} failed\n`);
   }, 10_000);
-  const children: ChildProcess[] = [];
-  const workers = Array.from({ length: Math.min(jobs, runs) }, (_, i) => {
-    const child = fork(fileURLToPath(import.meta.url), ['work', String(seed + i), String(runs - i), String(jobs)], {
-      // Runs make much that is soon forgotten.
-      execArgv: [...process.execArgv, '--max-semi-space-size=64'],
-    });
-    children.push(child);
-    child.on('message', (word: Word) => {
-      if (word.kind === 'failed') {
-        failed.push(word.seed);
-        // One story is enough.
-        for (const one of children) one.kill();
-        return;
-      }
-      totals.done += word.count;
-      totals.steps += word.steps;
-      totals.faults += word.faults;
-      for (const end of word.ends) ends.set(end, (ends.get(end) ?? 0) + 1);
-    });
-    return new Promise<void>((resolve, reject) => {
-      child.on('exit', (code, signal) => {
-        if (code === 0 || (signal !== null && failed.length > 0)) resolve();
-        else reject(new TypeError(`a worker ended with ${code ?? signal}`));
-      });
-    });
-  });
+  const hear = (word: Word): boolean => {
+    if (word.kind === 'failed') {
+      failed.push(word.seed);
+      // One story is enough.
+      return false;
+    }
+    totals.done += word.count;
+    totals.steps += word.steps;
+    totals.faults += word.faults;
+    for (const end of word.ends) ends.set(end, (ends.get(end) ?? 0) + 1);
+    return true;
+  };
+  const workers = jobs === 1 ? [work(seed, runs, 1, hear)] : forkAll(options, hear);
   await Promise.all(workers).finally(() => clearInterval(progress));
   const [first] = failed.sort((one, other) => one - other);
   const told = [...ends].map(([end, count]) => `${count} ${end}`).join(', ');
@@ -141,6 +127,29 @@ async function lead(options: Options): Promise<number> {
   return 1;
 }
 
+function forkAll({ seed, runs, jobs }: Options, hear: (word: Word) => boolean): Promise<void>[] {
+  const children: ChildProcess[] = [];
+  let enough = false;
+  return Array.from({ length: Math.min(jobs, runs) }, (_, i) => {
+    const child = fork(fileURLToPath(import.meta.url), ['work', String(seed + i), String(runs - i), String(jobs)], {
+      // Runs make much that is soon forgotten.
+      execArgv: [...process.execArgv, '--max-semi-space-size=64'],
+    });
+    children.push(child);
+    child.on('message', (word: Word) => {
+      if (enough || hear(word)) return;
+      enough = true;
+      for (const one of children) one.kill();
+    });
+    return new Promise<void>((resolve, reject) => {
+      child.on('exit', (code, signal) => {
+        if (code === 0 || (signal !== null && enough)) resolve();
+        else reject(new TypeError(`a worker ended with ${code ?? signal}`));
+      });
+    });
+  });
+}
+
 /** One seed again, here, told to its end. */
 async function tell(seed: number, { verbose, trace, shrink: shrinks }: Options): Promise<RunResult> {
   const setting = await openSetting();
@@ -159,7 +168,7 @@ async function main(): Promise<number> {
   const [word, ...numbers] = process.argv.slice(2);
   if (word === 'work') {
     const [seed = 1, runs = 1, stride = 1] = numbers.map(Number);
-    await work(seed, runs, stride);
+    await work(seed, runs, stride, (told) => process.send?.(told) ?? true);
     return 0;
   }
   let options: Options | undefined;
