@@ -6,14 +6,22 @@ import { storeConfigSchema } from '../store/index.ts';
 const FQDN = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
 const fqdn = z.string().regex(FQDN, 'a lower-case host name without port or trailing dot');
 
+const gsIdsSchema = z.array(z.int().min(0).max(0xffffffff)).max(64).default([]);
+
 /** A NAF: the name in its client certificate and the hosts it may ask keys for (exact names). */
 const nafSchema = z.strictObject({
   client: z.string().min(1),
   /** Its NfInstanceId, `sub` of its bearer tokens, when the certificate does not carry it (`urn:uuid:…`). */
   instanceId: z.uuid().toLowerCase().optional(),
   hosts: z.array(fqdn).min(1),
-  /** NAF group: only USSs without a group or of this one go there (TS 33.220 4.4.6). */
+  /** NAF group: where a service has a USS of this group, that one goes there, else the one without a group (TS 33.220 4.4.6). */
   group: z.string().optional(),
+  /** GAA services whose USS it may have: who asks for another one gets no key. A NAF that asks for none gets none. */
+  gsIds: gsIdsSchema,
+  /** Services that a subscriber must have a USS of to use this NAF at all, asked for or not (TS 33.220 4.4.6). */
+  requires: gsIdsSchema,
+  /** Whether it is told the IMPI. */
+  impi: z.boolean().default(true),
 });
 
 /** Bearer tokens on Zn (TS 33.501 13.4.1), asked for in addition to the client certificate. */

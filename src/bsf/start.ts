@@ -14,6 +14,7 @@ import type { AvSource } from './av-source.ts';
 import { createBearerCheck } from './bearer.ts';
 import { createBootstrapService } from './bootstrap-service.ts';
 import type { BsfConfig } from './config.ts';
+import { createGussCopies, type GussCopies } from './guss-copies.ts';
 import { createHssClient } from './hss-client.ts';
 import type { Stopwatch } from './pace.ts';
 import { createSbiListener } from './sbi.ts';
@@ -54,7 +55,8 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
         throw error;
       },
     ));
-  const avSource = deps.avSource ?? avSourceOf(config, diameter, tls, net);
+  const copies = createGussCopies(store, clock);
+  const avSource = deps.avSource ?? avSourceOf(config, diameter, copies, { tls, net });
   const service = createBootstrapService(
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },
     { store, sealer, avSource, clock, random, log, stopwatch: deps.stopwatch },
@@ -87,8 +89,13 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
 }
 
 /** What carries Zh is a matter of configuration; nobody behind this knows. */
-function avSourceOf({ hss }: BsfConfig, diameter: DiameterNode | undefined, tls: TlsCredentials, net: Net): AvSource {
+function avSourceOf(
+  { hss }: BsfConfig,
+  diameter: DiameterNode | undefined,
+  copies: GussCopies,
+  { tls, net }: { tls: TlsCredentials; net: Net },
+): AvSource {
   if ('url' in hss) return createHssClient(hss, tls, net);
   if (diameter === undefined) throw new GbaError('config-invalid', 'hss.diameter needs the member diameter');
-  return createZhClient(diameter, hss.diameter);
+  return createZhClient(diameter, hss.diameter, copies);
 }

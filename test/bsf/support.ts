@@ -45,7 +45,7 @@ export async function startTestBsf(
     tls: pki.files(BSF),
     hss: options.hssOverSbi ?? { url: 'https://127.0.0.1:1', serverName: 'hss.sho-a.test' },
     nafs: [
-      { client: NAF, hosts: [NAF, 'other.sho-a.test'] },
+      { client: NAF, hosts: [NAF, 'other.sho-a.test'], gsIds: [1, 7] },
       { client: 'ro.test', hosts: ['ro.test'] },
     ],
     admin: ['sho-a.test'],

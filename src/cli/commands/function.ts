@@ -5,9 +5,10 @@ import { logLevelOption } from '../options.ts';
 import { closeOnSignal } from '../stopping.ts';
 
 /** `gba hss|bsf|naf|sho|ro|pva|pki|m2me --config FILE`; returns the commands so that others can hang theirs below. */
-export function registerFunctions(program: Command): { m2me: Command; pki: Command } {
-  const commands = new Map(FUNCTIONS.map((fn) => [fn.name, register(program, fn)]));
-  return { m2me: commands.get('m2me') ?? program, pki: commands.get('pki') ?? program };
+export function registerFunctions(program: Command): { hss: Command; m2me: Command; pki: Command } {
+  const commands = new Map<string, Command>(FUNCTIONS.map((fn) => [fn.name, register(program, fn)]));
+  const commandOf = (name: string): Command => commands.get(name) ?? program;
+  return { hss: commandOf('hss'), m2me: commandOf('m2me'), pki: commandOf('pki') };
 }
 
 function register(program: Command, fn: FunctionCommand): Command {
