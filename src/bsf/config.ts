@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { diameterRouteSchema, diameterSchema } from '../diameter/index.ts';
-import { keyLifetimeSchema, listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
+import { keyLifetimeSchema, listenSchema, peerSchema, signingFilesSchema, tlsFilesSchema } from '../http/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
 const FQDN = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
@@ -45,6 +45,10 @@ export const bsfConfigSchema = z
     /** Full DNS name of the BSF: digest realm, domain of the B-TID, part of the TMPI derivation. */
     name: fqdn,
     ub: listenSchema,
+    /** Ub over TLS beside it, for phones that are configured so; the server shows a certificate, phones show none. */
+    ubHttps: listenSchema.optional(),
+    /** The certificate for that, when phones trust another authority than the operator's own functions do. */
+    ubCertificate: signingFilesSchema.optional(),
     sbi: listenSchema,
     tls: tlsFilesSchema,
     hss: hssSchema,
@@ -62,10 +66,16 @@ export const bsfConfigSchema = z
       .string()
       .regex(/^[0-9a-fA-F]{4}$/)
       .default('0000'),
+    /** RES of a GBA_U card: with its last bit flipped (TS 33.220 5.3.2), or plain for cards that do not. */
+    gbaURes: z.enum(['flipped', 'plain']).default('flipped'),
     oauth: oauthSchema.optional(),
     store: storeConfigSchema,
     /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */
     keyFile: z.string(),
+  })
+  .refine(({ ubHttps, ubCertificate }) => ubHttps !== undefined || ubCertificate === undefined, {
+    path: ['ubCertificate'],
+    error: 'it is for ubHttps, which is not there',
   })
   .refine(({ hss, diameter }) => 'url' in hss || diameter !== undefined, {
     path: ['diameter'],

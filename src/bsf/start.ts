@@ -7,6 +7,7 @@ import {
   loadSealingKey,
   loadTls,
   type Net,
+  readTextFile,
   type TlsCredentials,
 } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
@@ -30,11 +31,11 @@ export interface BsfDeps extends FunctionDeps {
 }
 
 export interface RunningBsf {
-  ports: { ub: number; sbi: number; diameter?: number };
+  ports: { ub: number; sbi: number; ubHttps?: number; diameter?: number };
   close(): Promise<void>;
 }
 
-/** A BSF (Bootstrapping Server Function, TS 33.220) with its Ub and SBI servers. */
+/** A BSF (Bootstrapping Server Function, TS 33.220) with its Ub servers, over HTTP and HTTPS, and its SBI server. */
 export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<RunningBsf> {
   const { clock, random, log } = deps;
   const { net } = portsOf(deps);
@@ -74,18 +75,32 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
     await closeStore();
   };
   try {
-    const ub = await open(`${config.name} ub`, createUbListener(config.name, service, log), config.ub);
+    const ubListener = createUbListener(config.name, service, log);
+    const ub = await open(`${config.name} ub`, ubListener, config.ub);
+    const ubHttps =
+      config.ubHttps &&
+      (await open(`${config.name} ub https`, ubListener, { ...config.ubHttps, tls: ubTls(config, tls) }));
     const sbi = await open(`${config.name} sbi`, createSbiListener(config, { store, sealer, clock, log, bearer }), {
       ...config.sbi,
       tls,
       clientCertificate: 'required',
     });
-    const ports = { ub, sbi, ...(diameter?.port !== undefined && { diameter: diameter.port }) };
+    const ports = {
+      ub,
+      sbi,
+      ...(ubHttps !== undefined && { ubHttps }),
+      ...(diameter?.port !== undefined && { diameter: diameter.port }),
+    };
     return { ports, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function ubTls({ ubCertificate }: BsfConfig, own: TlsCredentials): TlsCredentials {
+  if (ubCertificate === undefined) return own;
+  return { ...own, cert: readTextFile(ubCertificate.cert), key: readTextFile(ubCertificate.key) };
 }
 
 /** What carries Zh is a matter of configuration; nobody behind this knows. */

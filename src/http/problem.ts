@@ -26,6 +26,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'bearer-invalid': 401,
   'bearer-scope': 403,
   forbidden: 403,
+  'gba-digest-refused': 403,
   'naf-not-allowed': 403,
   'btid-unknown': 404,
   'user-unknown': 404,
