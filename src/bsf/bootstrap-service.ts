@@ -25,6 +25,7 @@ export interface BootstrapOptions {
   challengeSeconds: number;
   maxOutstanding: number;
   unknownAmf: Uint8Array;
+  gbaURes: 'flipped' | 'plain';
 }
 
 export interface BootstrapDeps {
@@ -105,6 +106,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
         resynced: run.resynced,
         generation: subscription?.value.generation ?? 0,
         defaultLifetimeSeconds: options.keyLifetimeSeconds,
+        gbaURes: options.gbaURes,
       },
       sealer,
     );

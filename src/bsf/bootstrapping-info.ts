@@ -31,8 +31,12 @@ export async function bootstrappingInfo(
     throw new GbaError('btid-unknown', 'no context for this B-TID');
   }
   const ks = openKs(sealer, btid, entry.value.sealed);
-  const response = releaseKey(query, policy, entry.value, ks);
-  ks.erase();
+  let response: BootstrappingInfoResponse;
+  try {
+    response = releaseKey(query, policy, entry.value, ks);
+  } finally {
+    ks.erase();
+  }
   log.info('key-released', { btid, naf: nafFqdn, uaId: toHex(query.uaId), client: policy.client });
   return response;
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { diameterRouteSchema, diameterSchema } from '../diameter/index.ts';
-import { keyLifetimeSchema, listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
+import { keyLifetimeSchema, listenSchema, peerSchema, signingFilesSchema, tlsFilesSchema } from '../http/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
 const FQDN = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
 const fqdn = z.string().regex(FQDN, 'a lower-case host name without port or trailing dot');
+
+const gsIdsSchema = z.array(z.int().min(0).max(0xffffffff)).max(64).default([]);
 
 /** A NAF: the name in its client certificate and the hosts it may ask keys for (exact names). */
 const nafSchema = z.strictObject({
@@ -12,8 +14,14 @@ const nafSchema = z.strictObject({
   /** Its NfInstanceId, `sub` of its bearer tokens, when the certificate does not carry it (`urn:uuid:…`). */
   instanceId: z.uuid().toLowerCase().optional(),
   hosts: z.array(fqdn).min(1),
-  /** NAF group: only USSs without a group or of this one go there (TS 33.220 4.4.6). */
+  /** NAF group: where a service has a USS of this group, that one goes there, else the one without a group (TS 33.220 4.4.6). */
   group: z.string().optional(),
+  /** GAA services whose USS it may have: who asks for another one gets no key. A NAF that asks for none gets none. */
+  gsIds: gsIdsSchema,
+  /** Services that a subscriber must have a USS of to use this NAF at all, asked for or not (TS 33.220 4.4.6). */
+  requires: gsIdsSchema,
+  /** Whether it is told the IMPI. */
+  impi: z.boolean().default(true),
 });
 
 /** Bearer tokens on Zn (TS 33.501 13.4.1), asked for in addition to the client certificate. */
@@ -37,6 +45,10 @@ export const bsfConfigSchema = z
     /** Full DNS name of the BSF: digest realm, domain of the B-TID, part of the TMPI derivation. */
     name: fqdn,
     ub: listenSchema,
+    /** Ub over TLS beside it, for phones that are configured so; the server shows a certificate, phones show none. */
+    ubHttps: listenSchema.optional(),
+    /** The certificate for that, when phones trust another authority than the operator's own functions do. */
+    ubCertificate: signingFilesSchema.optional(),
     sbi: listenSchema,
     tls: tlsFilesSchema,
     hss: hssSchema,
@@ -54,10 +66,16 @@ export const bsfConfigSchema = z
       .string()
       .regex(/^[0-9a-fA-F]{4}$/)
       .default('0000'),
+    /** RES of a GBA_U card: with its last bit flipped (TS 33.220 5.3.2), or plain for cards that do not. */
+    gbaURes: z.enum(['flipped', 'plain']).default('flipped'),
     oauth: oauthSchema.optional(),
     store: storeConfigSchema,
     /** Sealing key: a file of 64 hexadecimal digits, or `env:NAME`. */
     keyFile: z.string(),
+  })
+  .refine(({ ubHttps, ubCertificate }) => ubHttps !== undefined || ubCertificate === undefined, {
+    path: ['ubCertificate'],
+    error: 'it is for ubHttps, which is not there',
   })
   .refine(({ hss, diameter }) => 'url' in hss || diameter !== undefined, {
     path: ['diameter'],

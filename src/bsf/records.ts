@@ -1,6 +1,7 @@
 import { type Clock, GbaError, type Sealer, type SecretKey } from '../base/index.ts';
 import type { Uss } from '../http/index.ts';
 import type { Op, Store } from '../store/index.ts';
+import { GUSS_COPIES } from './guss-copies.ts';
 
 /** A challenge that waits for its answer. Key: RAND in hexadecimal. */
 export interface ChallengeRecord {
@@ -103,7 +104,7 @@ export async function contextsOf(store: Store, impi: string): Promise<{ btid: st
 }
 
 /**
- * Drops everything of one IMPI in one commit: contexts, TMPIs and pending challenges. The raised generation stops runs
+ * Drops everything of one IMPI in one commit: contexts, TMPIs, the copy of its GUSS and pending challenges. The raised generation stops runs
  * that are between their two messages right now.
  */
 export async function dropSubscription(store: Store, clock: Clock, impi: string): Promise<number> {
@@ -112,6 +113,7 @@ export async function dropSubscription(store: Store, clock: Clock, impi: string)
     const btids = entry?.value.btids ?? [];
     const ops: Op[] = [
       ...btids.map((key): Op => ({ space: CONTEXTS, key, delete: true })),
+      { space: GUSS_COPIES, key: impi, delete: true },
       ...(entry?.value.tmpis ?? []).map((key): Op => ({ space: TMPIS, key, delete: true })),
       ...(await challengesOf(store, impi)).map((key): Op => ({ space: CHALLENGES, key, delete: true })),
       {

@@ -7,6 +7,7 @@ import {
   loadSealingKey,
   loadTls,
   type Net,
+  readTextFile,
   type TlsCredentials,
 } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
@@ -14,6 +15,7 @@ import type { AvSource } from './av-source.ts';
 import { createBearerCheck } from './bearer.ts';
 import { createBootstrapService } from './bootstrap-service.ts';
 import type { BsfConfig } from './config.ts';
+import { createGussCopies, type GussCopies } from './guss-copies.ts';
 import { createHssClient } from './hss-client.ts';
 import type { Stopwatch } from './pace.ts';
 import { createSbiListener } from './sbi.ts';
@@ -29,11 +31,11 @@ export interface BsfDeps extends FunctionDeps {
 }
 
 export interface RunningBsf {
-  ports: { ub: number; sbi: number; diameter?: number };
+  ports: { ub: number; sbi: number; ubHttps?: number; diameter?: number };
   close(): Promise<void>;
 }
 
-/** A BSF (Bootstrapping Server Function, TS 33.220) with its Ub and SBI servers. */
+/** A BSF (Bootstrapping Server Function, TS 33.220) with its Ub servers, over HTTP and HTTPS, and its SBI server. */
 export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<RunningBsf> {
   const { clock, random, log } = deps;
   const { net } = portsOf(deps);
@@ -54,7 +56,8 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
         throw error;
       },
     ));
-  const avSource = deps.avSource ?? avSourceOf(config, diameter, tls, net);
+  const copies = createGussCopies(store, clock);
+  const avSource = deps.avSource ?? avSourceOf(config, diameter, copies, { tls, net });
   const service = createBootstrapService(
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },
     { store, sealer, avSource, clock, random, log, stopwatch: deps.stopwatch },
@@ -72,13 +75,22 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
     await closeStore();
   };
   try {
-    const ub = await open(`${config.name} ub`, createUbListener(config.name, service, log), config.ub);
+    const ubListener = createUbListener(config.name, service, log);
+    const ub = await open(`${config.name} ub`, ubListener, config.ub);
+    const ubHttps =
+      config.ubHttps &&
+      (await open(`${config.name} ub https`, ubListener, { ...config.ubHttps, tls: ubTls(config, tls) }));
     const sbi = await open(`${config.name} sbi`, createSbiListener(config, { store, sealer, clock, log, bearer }), {
       ...config.sbi,
       tls,
       clientCertificate: 'required',
     });
-    const ports = { ub, sbi, ...(diameter?.port !== undefined && { diameter: diameter.port }) };
+    const ports = {
+      ub,
+      sbi,
+      ...(ubHttps !== undefined && { ubHttps }),
+      ...(diameter?.port !== undefined && { diameter: diameter.port }),
+    };
     return { ports, close };
   } catch (error) {
     await close();
@@ -86,9 +98,19 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
   }
 }
 
+function ubTls({ ubCertificate }: BsfConfig, own: TlsCredentials): TlsCredentials {
+  if (ubCertificate === undefined) return own;
+  return { ...own, cert: readTextFile(ubCertificate.cert), key: readTextFile(ubCertificate.key) };
+}
+
 /** What carries Zh is a matter of configuration; nobody behind this knows. */
-function avSourceOf({ hss }: BsfConfig, diameter: DiameterNode | undefined, tls: TlsCredentials, net: Net): AvSource {
+function avSourceOf(
+  { hss }: BsfConfig,
+  diameter: DiameterNode | undefined,
+  copies: GussCopies,
+  { tls, net }: { tls: TlsCredentials; net: Net },
+): AvSource {
   if ('url' in hss) return createHssClient(hss, tls, net);
   if (diameter === undefined) throw new GbaError('config-invalid', 'hss.diameter needs the member diameter');
-  return createZhClient(diameter, hss.diameter);
+  return createZhClient(diameter, hss.diameter, copies);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { leftOut, type StoreKind } from '../store/index.ts';
+import { GUSS_COPIES } from './guss-copies.ts';
 import { CHALLENGES, CONTEXTS, SUBSCRIPTIONS, TMPIS } from './records.ts';
 
 const record = leftOut(z.looseObject({ v: z.literal(1) }));
@@ -8,5 +9,5 @@ const record = leftOut(z.looseObject({ v: z.literal(1) }));
 export const bsfStoreKind: StoreKind = {
   noBackup:
     'the store of a BSF holds short-lived keys only: start it with an empty one, and phones and machines bootstrap again',
-  spaces: { [CHALLENGES]: record, [CONTEXTS]: record, [SUBSCRIPTIONS]: record, [TMPIS]: record },
+  spaces: { [CHALLENGES]: record, [CONTEXTS]: record, [SUBSCRIPTIONS]: record, [TMPIS]: record, [GUSS_COPIES]: record },
 };

@@ -3,12 +3,14 @@ import type { FunctionDeps } from '../flow/index.ts';
 import { hssConfigSchema, hssStoreKind, startHss } from '../hss/index.ts';
 import { pageConfigSchema, startPage } from '../lab/index.ts';
 import { m2meConfigSchema, m2meStoreKind, startM2me } from '../m2me/index.ts';
+import { proxySchema } from '../naf/index.ts';
 import { pkiConfigSchema, pkiStoreKind, startPki } from '../pki/index.ts';
 import { pvaConfigSchema, pvaStoreKind, startPva } from '../pva/index.ts';
 import { roConfigSchema, roStoreKind, startRo } from '../ro/index.ts';
 import { shoConfigSchema, shoStoreKind, startSho } from '../sho/index.ts';
 import type { StoreKind } from '../store/index.ts';
 import { loadConfig } from './config-file.ts';
+import { parseUpstream } from './options.ts';
 
 export interface StartedFunction {
   ports: Record<string, number>;
@@ -18,11 +20,13 @@ export interface StartedFunction {
 export interface FunctionCommand {
   name: string;
   title: string;
+  /** An option of this function's own; its value goes to `start`. */
+  option?: { flags: string; name: string; description: string; parse(text: string): string };
   /** Reads and checks the configuration; throws `config-invalid`. */
   check(path: string): object;
   /** What is in its store; left out: it has none. */
   store?: StoreKind;
-  start(path: string, deps: FunctionDeps): Promise<StartedFunction>;
+  start(path: string, deps: FunctionDeps, option?: string): Promise<StartedFunction>;
 }
 
 /** The network functions that can run alone, each from its own file. */
@@ -43,10 +47,18 @@ export const FUNCTIONS = [
   },
   {
     name: 'naf',
-    title: 'a NAF with one page, to try a phone or a BSF with',
+    title: 'a NAF with one page, to try a phone or a BSF with, or an authentication proxy',
+    option: {
+      flags: '--proxy <url>',
+      name: 'proxy',
+      description: 'be an authentication proxy in front of this HTTP server (TS 33.222), instead of a page',
+      parse: parseUpstream,
+    },
     check: (path) => loadConfig(path, pageConfigSchema),
-    async start(path, deps) {
-      const page = await startPage(loadConfig(path, pageConfigSchema), deps);
+    async start(path, deps, upstream) {
+      const config = loadConfig(path, pageConfigSchema);
+      const proxy = upstream === undefined ? {} : { proxy: proxySchema.parse({ ...config.proxy, upstream }) };
+      const page = await startPage({ ...config, ...proxy }, deps);
       return { ports: { http: page.port }, close: page.close };
     },
   },

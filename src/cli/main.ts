@@ -6,6 +6,7 @@ import { registerChange } from './commands/change.ts';
 import { registerDerive } from './commands/derive.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFunctions } from './commands/function.ts';
+import { registerGuss } from './commands/guss.ts';
 import { registerLab } from './commands/lab.ts';
 import { registerM2meBootstrap } from './commands/m2me-bootstrap.ts';
 import { registerOwner } from './commands/owner.ts';
@@ -41,6 +42,7 @@ const program = new Command('gba')
 registerLab(program);
 registerChange(program);
 const functions = registerFunctions(program);
+registerGuss(functions.hss);
 registerM2meBootstrap(functions.m2me);
 registerPki(functions.pki);
 registerOwner(program);

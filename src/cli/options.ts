@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { proxySchema } from '../naf/index.ts';
 
 /** `--log-level`, the same everywhere. */
 export const logLevelOption = (level: string): Option =>
@@ -44,3 +45,10 @@ export const parseHex =
     }
     return text.toLowerCase();
   };
+
+/** The server behind an authentication proxy. */
+export function parseUpstream(text: string): string {
+  const { success } = proxySchema.shape.upstream.safeParse(text);
+  if (!success) throw new InvalidArgumentError('Expected an http or https address without user, query and fragment.');
+  return text;
+}

@@ -1,5 +1,20 @@
 export { makeBtid, parseBtid } from './btid.ts';
 export { autnStar, flipRes } from './gba-u.ts';
+export {
+  buildGuss,
+  buildUssList,
+  type Guss,
+  isSettingsText,
+  KEY_CHOICES,
+  type KeyChoice,
+  keyChoiceOf,
+  parseGuss,
+  parseUssList,
+  type ReadGuss,
+  repeatedUss,
+  UICC_TYPES,
+  type Uss,
+} from './guss/index.ts';
 export { isHostName } from './host-name.ts';
 export { impisOfImsi } from './impi.ts';
 export { FC_GBA, kdf, kdfInput, kdfText } from './kdf.ts';

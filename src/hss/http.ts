@@ -10,6 +10,7 @@ import {
   standardCause,
 } from '../http/index.ts';
 import type { HssConfig } from './config.ts';
+import { gussRoutes } from './guss-routes.ts';
 import { subscriberSchema } from './subscriber.ts';
 import type { Subscribers } from './subscribers.ts';
 
@@ -19,7 +20,11 @@ export function hssListener(subscribers: Subscribers, config: Pick<HssConfig, 'c
     causeOf: standardCause,
     takes: 'application/json',
   });
-  const administration = createRouter(adminRoutes(subscribers, config.clients.admin, log), log);
+  const routes = [
+    ...adminRoutes(subscribers, config.clients.admin, log),
+    ...gussRoutes(subscribers, config.clients.admin, log),
+  ];
+  const administration = createRouter(routes, log);
   return (req, res) => (req.url?.startsWith('/admin/') === true ? administration : sbi)(req, res);
 }
 
@@ -54,7 +59,7 @@ function sbiRoutes(subscribers: Subscribers, av: readonly string[], log: Log): R
         path: `/nhss-gba-sdm/v1/:ueId/${name}`,
         async handle(c) {
           requirePeer(c.peer, av);
-          return { status: 200, json: { guss: await subscribers.guss(await impiOf(c, subscribers)) } };
+          return { status: 200, json: { guss: (await subscribers.guss(await impiOf(c, subscribers))).guss } };
         },
       }),
     ),

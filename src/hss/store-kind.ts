@@ -5,6 +5,8 @@ import { contextOf, type SubscriberRecord } from './subscriber.ts';
 
 export const SUBSCRIBER = 'subscriber';
 export const STATE = 'hss-state';
+/** Beside the subscriber: a change of settings must not touch the sequence number, nor a vector the settings. Key: IMPI. */
+export const SETTINGS = 'hss-guss';
 const PAGE = 256;
 
 const generatorSchema = z.discriminatedUnion('scheme', [
@@ -17,7 +19,7 @@ const subscriberRecordSchema = z.looseObject({
   sealedKeys: z.string(),
   amf: z.string(),
   sqn: generatorSchema,
-  guss: z.looseObject({}),
+  guss: z.looseObject({}).optional(),
 });
 
 /**
@@ -35,6 +37,8 @@ export const hssStoreKind: StoreKind = {
       }),
     }),
     [STATE]: space(z.looseObject({ v: z.literal(1) })),
+    // Their times may be older than a BSF's copies: any other time than the copy's has them sent.
+    [SETTINGS]: space(z.looseObject({ v: z.literal(1), guss: z.looseObject({}), changedAt: z.number() })),
   },
   async confirm(store) {
     let count = 0;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { type AkaKeys, createSqnGenerator, opcFromOp, type SqnGenerator } from '../aka/index.ts';
-import { fromHex, GbaError, type Sealer, SecretKey } from '../base/index.ts';
-import { keyLifetimeSchema, ussListSchema } from '../http/index.ts';
+import { fromHex, GbaError, messageOf, type Sealer, SecretKey } from '../base/index.ts';
+import type { Guss } from '../gba/index.ts';
+import { keyLifetimeSchema } from '../http/index.ts';
+import { gussOfXml, gussSchema, uiccTypeSchema, ussListSchema } from './settings.ts';
 
 const hex16 = z.string().regex(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits');
 
@@ -23,12 +25,30 @@ export const subscriberSchema = z
       .regex(/^[0-9a-fA-F]{12}$/, '12 hexadecimal digits')
       .optional(),
     keyLifetimeSeconds: keyLifetimeSchema.optional(),
-    uiccType: z.enum(['GBA', 'GBA_U']).optional(),
+    uiccType: uiccTypeSchema.optional(),
     ussList: ussListSchema.optional(),
+    /** The whole GUSS instead of the three above: as JSON, or as text in XML (TS 29.109 annex A). */
+    guss: z.union([z.string(), gussSchema]).optional(),
   })
-  .refine((s) => (s.op === undefined) !== (s.opc === undefined), 'exactly one of op and opc');
+  .refine((s) => (s.op === undefined) !== (s.opc === undefined), 'exactly one of op and opc')
+  .refine(
+    (s) => s.guss === undefined || [s.keyLifetimeSeconds, s.uiccType, s.ussList].every((one) => one === undefined),
+    {
+      path: ['guss'],
+      error: 'it says what keyLifetimeSeconds, uiccType and ussList say: give it alone',
+    },
+  )
+  .transform(({ guss, ...rest }, context) => {
+    try {
+      const read = typeof guss === 'string' ? gussOfXml(Buffer.from(guss), rest.impi) : guss;
+      return read === undefined ? rest : { ...rest, guss: read };
+    } catch (error) {
+      context.addIssue({ code: 'custom', path: ['guss'], message: messageOf(error) });
+      return z.NEVER;
+    }
+  });
 
-export type Provisioning = z.infer<typeof subscriberSchema>;
+export type Provisioning = Omit<z.infer<typeof subscriberSchema>, 'guss'> & { guss?: Guss | undefined };
 
 /** The record at rest; K and OPc (32 octets together) are sealed for this IMPI. */
 export interface SubscriberRecord {
@@ -37,10 +57,8 @@ export interface SubscriberRecord {
   sealedKeys: string;
   amf: string;
   sqn: SqnGenerator;
-  guss: {
-    bsfInfo?: { uiccType?: string; lifeTime?: number };
-    ussList?: z.infer<typeof ussListSchema>;
-  };
+  /** Only in records from before the settings had records of their own. */
+  guss?: Guss;
   /** When it came out of a backup; until somebody has confirmed it, it gets no vectors. */
   restored?: number;
 }
@@ -58,21 +76,18 @@ export function recordOf(
   const keys = Buffer.concat([k.bytes(), opc.bytes()]);
   const sealedKeys = sealer.seal(keys, contextOf(p.impi));
   for (const secret of [k, opc, SecretKey.adopt(keys)]) secret.erase();
-  const bsfInfo = {
-    ...(p.uiccType === undefined ? {} : { uiccType: p.uiccType }),
-    ...(p.keyLifetimeSeconds === undefined ? {} : { lifeTime: p.keyLifetimeSeconds }),
-  };
   return {
     v: 1,
     impi: p.impi,
     sealedKeys,
     amf: p.amf.toLowerCase(),
     sqn: createSqnGenerator({ ...options, ...(p.sqn === undefined ? {} : { sqn: fromHex(p.sqn, 6, 'SQN') }) }),
-    guss: {
-      ...(Object.keys(bsfInfo).length === 0 ? {} : { bsfInfo }),
-      ...(p.ussList === undefined ? {} : { ussList: p.ussList }),
-    },
   };
+}
+
+/** The settings that come with a provisioning. */
+export function gussOf({ guss, uiccType, keyLifetimeSeconds, ussList }: Provisioning): Guss {
+  return guss ?? { bsfInfo: { uiccType, lifeTime: keyLifetimeSeconds }, ussList };
 }
 
 /** Opens the keys for one computation; the caller erases them. */
@@ -85,7 +100,7 @@ export function keysOf(record: SubscriberRecord, sealer: Sealer): AkaKeys {
 }
 
 /** What administration may see: never a key. */
-export function viewOf(record: SubscriberRecord) {
-  const { impi, amf, guss, sqn, restored } = record;
+export function viewOf(record: SubscriberRecord, guss: Guss) {
+  const { impi, amf, sqn, restored } = record;
   return { impi, amf, sqnScheme: sqn.scheme, guss, ...(restored !== undefined && { unconfirmed: true }) };
 }

@@ -9,9 +9,10 @@ import {
 import { type Clock, fromHex, GbaError, type Random, type Sealer } from '../base/index.ts';
 import { type Entry, type Op, restoredMark, type Store } from '../store/index.ts';
 import type { HssConfig } from './config.ts';
+import { createGussBook, type DatedGuss } from './guss-book.ts';
 import { generateVector, type VectorDecision } from './procedures/generate-vector.ts';
-import { confirmOne, SUBSCRIBER as SPACE, STATE } from './store-kind.ts';
-import { keysOf, type Provisioning, recordOf, type SubscriberRecord, viewOf } from './subscriber.ts';
+import { confirmOne, STATE, SUBSCRIBER } from './store-kind.ts';
+import { gussOf, keysOf, type Provisioning, recordOf, type SubscriberRecord, viewOf } from './subscriber.ts';
 
 const IMPORTED = 'imported';
 /** How often a vector is tried again when other requests took the sequence number first. */
@@ -29,11 +30,12 @@ export type Subscribers = ReturnType<typeof createSubscribers>;
 
 /** The subscribers of this HSS and their sequence numbers. */
 export function createSubscribers({ store, clock, random, sealer, config }: SubscriberDeps) {
+  const settings = createGussBook({ store, clock });
   /** Last SEQ of time-based generators: in memory only, so that a vector needs no write. Goes with one stored version. */
   const inMemory = new Map<string, { version: number; sqn: SqnGenerator }>();
 
   async function find(impi: string): Promise<Entry<SubscriberRecord>> {
-    const entry = await store.get<SubscriberRecord>(SPACE, impi);
+    const entry = await store.get<SubscriberRecord>(SUBSCRIBER, impi);
     if (entry === undefined) throw new GbaError('user-unknown', 'no such subscriber');
     return entry;
   }
@@ -57,7 +59,7 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
       }
       // The number is durable, and ours alone, before the vector leaves.
       const put: SubscriberRecord = { ...record, sqn: decision.sqn };
-      if (await store.commit([{ space: SPACE, key: impi, expect: version, put }])) return decision.vector;
+      if (await store.commit([{ space: SUBSCRIBER, key: impi, expect: version, put }])) return decision.vector;
     }
     throw new GbaError('overloaded', 'too many vectors of one subscriber at once', { retryable: true });
   }
@@ -90,21 +92,21 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
   return {
     vector,
     async has(impi: string): Promise<boolean> {
-      return (await store.get(SPACE, impi)) !== undefined;
+      return (await store.get(SUBSCRIBER, impi)) !== undefined;
     },
-    async guss(impi: string): Promise<SubscriberRecord['guss']> {
-      return (await find(impi)).value.guss;
-    },
+    guss: (impi: string): Promise<DatedGuss> => settings.get(impi),
+    setGuss: settings.set,
     /** New, or the same identity anew: keys and GUSS are replaced, the sequence number goes on unless one is given. */
     async provision(p: Provisioning): Promise<'created' | 'replaced'> {
       const fresh = freshRecord(p);
       for (let race = 0; race < RACES; race++) {
-        const known = await store.get<SubscriberRecord>(SPACE, p.impi);
+        const known = await store.get<SubscriberRecord>(SUBSCRIBER, p.impi);
         const put =
           known === undefined || p.sqn !== undefined
             ? fresh
             : { ...fresh, sqn: goOn(generatorOf(known), fresh.sqn, clock.now()) };
-        if (await store.commit([{ space: SPACE, key: p.impi, expect: known?.version ?? 0, put }])) {
+        const subscriber: Op = { space: SUBSCRIBER, key: p.impi, expect: known?.version ?? 0, put };
+        if (await store.commit([subscriber, ...(await settings.writeOf(p.impi, gussOf(p)))])) {
           return known === undefined ? 'created' : 'replaced';
         }
       }
@@ -112,7 +114,7 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
     },
     /** Removing twice is removing once. */
     async remove(impi: string): Promise<void> {
-      await store.commit([{ space: SPACE, key: impi, delete: true }]);
+      await store.commit([{ space: SUBSCRIBER, key: impi, delete: true }, settings.removal(impi)]);
       // After the write: a vector made meanwhile may have put its number here, and versions begin anew with the record.
       inMemory.delete(impi);
     },
@@ -123,10 +125,13 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
     /** Set while there may be subscribers that have not been confirmed. */
     restored: () => restoredMark(store),
     async view(impi: string) {
-      return viewOf((await find(impi)).value);
+      return viewOf((await find(impi)).value, (await settings.get(impi)).guss);
     },
     async list() {
-      return (await store.list<SubscriberRecord>(SPACE)).map((entry) => viewOf(entry.value));
+      const entries = await store.list<SubscriberRecord>(SUBSCRIBER);
+      return await Promise.all(
+        entries.map(async ({ key, value }) => viewOf(value, (await settings.find(key))?.guss ?? value.guss ?? {})),
+      );
     },
     /**
      * Takes a list into a store that never had subscribers: all of it or nothing, and once. An HSS whose subscribers have
@@ -134,14 +139,15 @@ export function createSubscribers({ store, clock, random, sealer, config }: Subs
      */
     async importOnce(list: readonly Provisioning[]): Promise<number> {
       if ((await store.get(STATE, IMPORTED)) !== undefined) return 0;
-      if ((await store.list(SPACE, { limit: 1 })).length > 0) return 0;
-      const records = list.map((p): Op => ({ space: SPACE, key: p.impi, expect: 0, put: freshRecord(p) }));
+      if ((await store.list(SUBSCRIBER, { limit: 1 })).length > 0) return 0;
+      const records = list.map((p): Op => ({ space: SUBSCRIBER, key: p.impi, expect: 0, put: freshRecord(p) }));
+      const guss = (await Promise.all(list.map((p) => settings.writeOf(p.impi, gussOf(p))))).flat();
       const mark: Op = { space: STATE, key: IMPORTED, expect: 0, put: { v: 1, count: list.length } };
-      return (await store.commit([mark, ...records])) ? list.length : 0;
+      return (await store.commit([mark, ...records, ...guss])) ? list.length : 0;
     },
     /** Throws `seal-broken` when the sealing key is not the one that the store was written with. */
     async checkSealingKey(): Promise<void> {
-      const [first] = await store.list<SubscriberRecord>(SPACE, { limit: 1 });
+      const [first] = await store.list<SubscriberRecord>(SUBSCRIBER, { limit: 1 });
       if (first === undefined) return;
       const keys = keysOf(first.value, sealer);
       keys.k.erase();

@@ -2,9 +2,9 @@ import express from 'express';
 import { z } from 'zod';
 import type { FunctionDeps } from '../flow/index.ts';
 import { type Listener, listen, listenSchema, loadTls, type RunningServer, tlsFilesSchema } from '../http/index.ts';
-import { createZnClient, gbaAuth, znRoutesSchema } from '../naf/index.ts';
+import { createAuthProxy, createZnClient, gbaAuth, proxySchema, znRoutesSchema } from '../naf/index.ts';
 
-/** A NAF with one page, for `gba naf` and the lab: who gets through sees its B-TID. */
+/** A NAF for `gba naf` and the lab: one page that shows who gets through its B-TID, or an authentication proxy. */
 export const pageConfigSchema = z.strictObject({
   fqdn: z.string().min(1),
   listen: listenSchema,
@@ -12,6 +12,8 @@ export const pageConfigSchema = z.strictObject({
   /** Shown to the BSF; and to browsers too when `https` is set. */
   tls: tlsFilesSchema,
   https: z.boolean().default(false),
+  /** Instead of the page: another HTTP server, behind this NAF as its authentication proxy. */
+  proxy: proxySchema.optional(),
 });
 
 export type PageConfig = z.infer<typeof pageConfigSchema>;
@@ -21,13 +23,17 @@ export async function startPage(config: PageConfig, deps: FunctionDeps): Promise
   const log = deps.log.child({ fn: config.fqdn });
   const tls = loadTls(config.tls);
   const zn = createZnClient({ routes: config.zn, tls });
-  const app = express();
-  app.disable('x-powered-by');
-  app.use(gbaAuth({ fqdn: config.fqdn, zn, clock, random, log }));
-  app.get('/', (req, res) => {
-    res.type('text/plain').send(`hello ${req.gba?.btid}\n`);
+  const { proxy } = config;
+  const auth = gbaAuth({
+    fqdn: config.fqdn,
+    zn,
+    clock,
+    random,
+    log,
+    ...(proxy !== undefined && { gsIds: proxy.gsIds, bodyLimit: proxy.maxBodyBytes }),
   });
-  const listener: Listener = (req, res) => void app(req, res);
+  const behind = proxy === undefined ? hello() : createAuthProxy({ ...proxy, fqdn: config.fqdn, tls, log });
+  const listener = auth.protect(behind.listener);
   const server = await listen(deps.wrap?.(config.fqdn, listener) ?? listener, {
     ...config.listen,
     ...(config.https ? { tls } : {}),
@@ -36,7 +42,17 @@ export async function startPage(config: PageConfig, deps: FunctionDeps): Promise
     port: server.port,
     async close() {
       await server.close();
+      behind.close();
       zn.close();
     },
   };
+}
+
+function hello(): { listener: Listener; close(): void } {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/', (req, res) => {
+    res.type('text/plain').send(`hello ${req.gba?.btid}\n`);
+  });
+  return { listener: (req, res) => void app(req, res), close: () => undefined };
 }

@@ -1,5 +1,6 @@
 import { type Clock, GbaError } from '../base/index.ts';
 import { computeHa1 } from '../digest/index.ts';
+import { type KeyChoice, keyChoiceOf } from '../gba/index.ts';
 import type { Uss } from '../http/index.ts';
 import type { ZnAnswer, ZnClient } from './zn-types.ts';
 
@@ -59,6 +60,7 @@ export function createSessions(options: SessionOptions, zn: ZnClient, clock: Clo
   }
 
   function sessionOf(btid: string, { ksNaf, ksIntNaf, keyExpiry, impi, uss }: ZnAnswer): Session {
+    if (excludes(uss, 'UICC_BASED_KEY')) throw new GbaError('naf-not-allowed', 'the settings demand a key in the card');
     const password = Buffer.from(ksNaf.bytes().toString('base64'), 'latin1');
     const ha1 = computeHa1({ algorithm: options.algorithm, username: btid, realm: options.realm, password });
     password.fill(0);
@@ -106,4 +108,9 @@ export function createSessions(options: SessionOptions, zn: ZnClient, clock: Clo
       pending.delete(btid);
     },
   };
+}
+
+/** The key of the ME is the one that this NAF takes; settings may demand the other one (TS 33.220 5.3.3). */
+function excludes(uss: readonly Uss[] | undefined, other: KeyChoice): boolean {
+  return uss?.some(({ keyChoice }) => keyChoiceOf(keyChoice ?? '') === other) === true;
 }

@@ -22,7 +22,13 @@ export function seen(answer: Awaited<ReturnType<typeof send>>): string {
 
 /** Vectors come from the test's own process, or by SBI from the server named in `hssOverSbi`. */
 export async function startTestBsf(
-  options: { pki?: TestPki; config?: Record<string, unknown>; hssOverSbi?: { url: string; serverName: string } } = {},
+  options: {
+    pki?: TestPki;
+    config?: Record<string, unknown>;
+    hssOverSbi?: { url: string; serverName: string };
+    /** Gets every log line as text. */
+    lines?: string[];
+  } = {},
 ) {
   const pki = options.pki ?? makeTestPki([BSF, NAF, 'ro.test', 'sho-a.test', 'stranger.test']);
   const keyFile = join(mkdtempSync(join(tmpdir(), 'gba-bsf-')), 'key');
@@ -32,10 +38,14 @@ export async function startTestBsf(
   const store = createMemoryStore(clock);
   const hss = createTestHss();
   const events: { event: string; code?: unknown }[] = [];
+  const keep: Log['info'] = (event, fields) => {
+    events.push({ event, code: fields?.['code'] });
+    options.lines?.push(JSON.stringify({ event, ...fields }));
+  };
   const log: Log = {
     ...silentLog,
-    info: (event, fields) => void events.push({ event, code: fields?.['code'] }),
-    error: (event, fields) => void events.push({ event, code: fields?.['code'] }),
+    info: keep,
+    error: keep,
     child: () => log,
   };
   const config = bsfConfigSchema.parse({
@@ -45,7 +55,7 @@ export async function startTestBsf(
     tls: pki.files(BSF),
     hss: options.hssOverSbi ?? { url: 'https://127.0.0.1:1', serverName: 'hss.sho-a.test' },
     nafs: [
-      { client: NAF, hosts: [NAF, 'other.sho-a.test'] },
+      { client: NAF, hosts: [NAF, 'other.sho-a.test'], gsIds: [1, 7] },
       { client: 'ro.test', hosts: ['ro.test'] },
     ],
     admin: ['sho-a.test'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
 import { UA_HTTP_DIGEST, UA_TOKEN } from '../../src/gba/index.ts';
-import { type Answer, createClient, type HttpClient, NBSP_GBA_PATH } from '../../src/http/index.ts';
+import { type Answer, createClient, type HttpClient, NBSP_GBA_PATH, type Uss } from '../../src/http/index.ts';
 import { createZnClient } from '../../src/naf/index.ts';
 import {
   answerTo,
@@ -140,6 +140,36 @@ test('Ks_int_NAF goes to a GBA_U aware NAF of a GBA_U card only', async () => {
   assert.notEqual(aware.uiccKeyMaterial, aware.meKeyMaterial);
   assert.equal(plain.uiccKeyMaterial, undefined);
   assert.equal(plain.meKeyMaterial, aware.meKeyMaterial);
+});
+
+test('settings of other services, missing required ones, keys that settings demand: 403; the IMPI only where policy says so', async () => {
+  const policy = (more: object) => ({ nafs: [{ client: NAF, hosts: [NAF], gsIds: [1], ...more }] });
+  const strict = await startTestBsf({ pki: lab.pki, config: policy({ requires: [1], impi: false }) });
+  const ue = testSubscriber('strict@ims.test');
+  const runWith = async (uss: Uss[], uiccType: 'GBA' | 'GBA_U' = 'GBA') => {
+    strict.hss.add(ue.impi, ue.keys, { uss, uiccType });
+    const { btid } = await bootstrap(strict.ub, { ...testSubscriber(ue.impi), gbaU: uiccType === 'GBA_U' }, BSF);
+    return (more: object = {}) => ask(NAF, bodyFor(btid, NAF, more), {}, strict);
+  };
+  const uss = { gsId: 1, gsType: 0, ueIds: [{ ueId: 'sip:a@ims.test' }] };
+  const schema = z.looseObject({ meKeyMaterial: z.string(), uiccKeyMaterial: z.string().optional() });
+
+  const none = await runWith([]);
+  assert.equal((await none()).cause(), 'naf-not-allowed', 'a required USS is missing');
+  const some = await runWith([uss, { ...uss, gsId: 2 }]);
+  assert.equal((await some({ gsIds: [2] })).cause(), 'naf-not-allowed');
+  const given = (await some({ gsIds: [1] })).json(schema);
+  assert.deepEqual(given['ussList'], [{ uss }]);
+  assert.equal('impi' in given, false);
+  assert.equal('ussList' in (await some()).json(schema), false, 'who asks for none gets none');
+  const inCard = await runWith([{ ...uss, keyChoice: 'UICC_BASED_KEY' }]);
+  assert.equal((await inCard({ gbaUAware: true })).cause(), 'naf-not-allowed', 'the card is no GBA_U card');
+  const card = await runWith([{ ...uss, keyChoice: 'UICC_BASED_KEY' }], 'GBA_U');
+  assert.equal((await card()).cause(), 'naf-not-allowed', 'the NAF is not aware');
+  assert.ok((await card({ gbaUAware: true })).json(schema).uiccKeyMaterial);
+  const outside = await runWith([{ ...uss, keyChoice: 'ME_BASED_KEY' }], 'GBA_U');
+  assert.equal((await outside({ gbaUAware: true })).json(schema).uiccKeyMaterial, undefined);
+  await strict.bsf.close();
 });
 
 test('the operator lists and drops the contexts of one IMPI; others may not; a run in between ends', async () => {

@@ -51,6 +51,7 @@ export async function startLabHss(options: {
   random?: Random;
   subscriber?: object;
   clients?: string[];
+  admin?: string[];
   lines?: string[];
 }): Promise<RunningHss> {
   const file = join(dir, `subscribers-${systemRandom.bytes(6).toString('hex')}.json`);
@@ -59,7 +60,7 @@ export async function startLabHss(options: {
     name: HSS,
     sbi: { port: 0 },
     tls: pki.files(HSS),
-    clients: { av: options.clients ?? [BSF], admin: [] },
+    clients: { av: options.clients ?? [BSF], admin: options.admin ?? [] },
     subscribersFile: file,
     store: { driver: 'memory' },
     keyFile,
@@ -82,7 +83,7 @@ export async function startLabBsf(options: {
     sbi: { port: 0 },
     tls: pki.files(BSF),
     hss: options.hss,
-    nafs: [{ client: NAF, hosts: [NAF] }],
+    nafs: [{ client: NAF, hosts: [NAF], gsIds: [1, 7, 9] }],
     store: { driver: 'memory' },
     keyFile,
     ...(options.diameter !== undefined && { diameter: options.diameter }),

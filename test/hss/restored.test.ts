@@ -136,3 +136,23 @@ test('one who is provisioned anew is confirmed by that, and the number goes on; 
   assert.deepEqual((await w.hss().sho.call('GET', '/admin/v1/restored')).json({ parse: (value) => value }), {});
   await w.stop();
 });
+
+test('settings come back with their time, and a change after that has another one', async () => {
+  const w = await world('counter');
+  const guss = { ussList: [{ uss: { gsId: 1, gsType: 1, ueIds: [{ ueId: 'sip:a@ims.test' }] } }] };
+  await w.hss().provision({ guss });
+  const shown = async () => {
+    const answer = await w.hss().sho.send('GET', `${w.hss().adminPath()}/guss`, { headers: { accept: 'text/xml' } });
+    return answer.body.toString();
+  };
+  const before = await shown();
+  assert.match(before, /<timestamp>.*sip:a@ims\.test/);
+  const file = await w.backup();
+  w.pass(DAY);
+  await w.restore(file);
+  assert.equal(await shown(), before);
+  await w.hss().sho.send('DELETE', `${w.hss().adminPath()}/guss`);
+  const time = /<timestamp>([^<]*)/.exec(await shown())?.[1] ?? '';
+  assert.equal(Date.parse(time), START + DAY);
+  await w.stop();
+});

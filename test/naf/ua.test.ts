@@ -4,7 +4,7 @@ import { createSqnState } from '../../src/aka/index.ts';
 import { SecretKey, systemRandom } from '../../src/base/index.ts';
 import { computeRspauth, parseAuthenticationInfo, parseChallenge } from '../../src/digest/index.ts';
 import { listen } from '../../src/http/index.ts';
-import { createZnClient, gbaAuth } from '../../src/naf/index.ts';
+import { createZnClient, gbaAuth, type ZnAnswer } from '../../src/naf/index.ts';
 import { NAF, seen, startTestBsf } from '../bsf/support.ts';
 import type { RawAnswer } from '../support/ue.ts';
 import { ask, closeNafs, credentialsFor, freshKey, type Lab, PAGE, REALM, startNaf } from './support.ts';
@@ -249,6 +249,23 @@ test("identities that clients assert about themselves are dropped; an intended o
   assert.doesNotMatch(String(seenHeaders[0]?.['raw']), /asserted-identity/);
   assert.equal(seenHeaders[0]?.['impi'], lab.subscriber.impi);
   zn.close();
+  await server.close();
+});
+
+test('a key of the ME is not taken where the settings demand one in the card, whatever the BSF gave', async () => {
+  const key = await freshKey(lab);
+  const answer: ZnAnswer = {
+    ksNaf: SecretKey.adopt(Buffer.from(key.password, 'base64')),
+    keyExpiry: lab.time.now + 60_000,
+    uss: [{ gsId: 7, gsType: 0, ueIds: [{ ueId: 'x' }], keyChoice: 'UICC_BASED_KEY' }],
+  };
+  const auth = gbaAuth({ fqdn: NAF, zn: { fetch: async () => answer }, clock: lab.clock });
+  const server = await listen(
+    auth.protect((_req, res) => res.end()),
+    { address: '127.0.0.1', port: 0 },
+  );
+  const url = `http://127.0.0.1:${server.port}`;
+  assert.equal((await ask(url, credentialsFor(await ask(url), key))).status, 403);
   await server.close();
 });
 

@@ -26,7 +26,7 @@ export async function startPortal(
   const pki = options.pki ?? makeTestPki([BSF, NAF, PORTAL]);
   const bsf = await startTestBsf({
     pki,
-    config: { nafs: [{ client: PORTAL, hosts: [PORTAL] }], keyLifetimeSeconds: 3600 },
+    config: { nafs: [{ client: PORTAL, hosts: [PORTAL], gsIds: [1] }], keyLifetimeSeconds: 3600 },
   });
   const stranger = testSubscriber(STRANGER);
   bsf.hss.add(stranger.impi, stranger.keys);

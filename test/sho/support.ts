@@ -76,6 +76,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
       challengeSeconds: 30,
       maxOutstanding: 32,
       unknownAmf: '8000',
+      gbaURes: 'flipped',
       store: memory,
       keyFile,
     },

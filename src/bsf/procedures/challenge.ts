@@ -20,11 +20,12 @@ export interface ChallengeRun {
   resynced: boolean;
   generation: number;
   defaultLifetimeSeconds: number;
+  gbaURes: 'flipped' | 'plain';
 }
 
 /**
  * Message 2 for a subscriber: the record to store under `rand` before the nonce leaves. A GBA_U card gets AUTN* and
- * answers with RES whose last bit is flipped (TS 33.220 5.3.2); only subscription data decides that. Erases the vector.
+ * answers with RES whose last bit is flipped (TS 33.220 5.3.2), unless the cards of this operator do not; only subscription data decides that. Erases the vector.
  */
 export function makeChallenge(
   vector: SubscriberVector,
@@ -42,7 +43,7 @@ export function makeChallenge(
   const inCard = vector.uiccType === 'GBA_U';
   const rand = toHex(vector.rand);
   const nonce = makeAkaNonce(vector.rand, inCard ? autnStar(vector.autn, vector.ik) : vector.autn);
-  const xres = inCard ? flipRes(vector.xres) : vector.xres;
+  const xres = inCard && run.gbaURes === 'flipped' ? flipRes(vector.xres) : vector.xres;
   const sealed = sealChallengeKeys(sealer, rand, xres, vector.ck, vector.ik);
   for (const secret of [xres, vector.xres, vector.ck, vector.ik]) secret.fill(0);
   return {

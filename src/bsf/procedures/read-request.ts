@@ -24,17 +24,20 @@ export type UbRequest =
 /** Octets of UTF-8. */
 const USERNAME_LIMIT = 255;
 const TARGET = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)?(\?.*)?$/i;
-/** The token as a product of its own: phones separate products with blanks and semicolons (ub.md 2). */
-const TOKEN = new RegExp(`(?:^|[ ;/,])${TMPI_TOKEN}(?:$|[ ;/,])`);
+/** The token as a product of its own: phones separate products with blanks and semicolons (TS 24.109 A.3). */
+const product = (token: string): RegExp => new RegExp(`(?:^|[ ;/,])${token}(?:$|[ ;/,])`);
+const TMPI = product(TMPI_TOKEN);
+/** Who wants GBA_Digest says so by this token on Ub; `3gpp-gba-digest` is one of Ua that phones send here too. */
+const GBA_DIGEST = product('GBA_Digest');
 
 /** True when the peer's User-Agent or Server says that it uses TMPIs. */
 export function showsTmpi(products: string): boolean {
-  return TOKEN.test(products);
+  return TMPI.test(products);
 }
 
 /**
  * Checks the form of a Ub request; nothing here depends on who asks, so nothing tells known identities from unknown
- * ones. Throws `method-not-allowed`, `not-found`, `ub-body-refused`, `authorization-missing`, `digest-malformed`,
+ * ones. Throws `method-not-allowed`, `not-found`, `ub-body-refused`, `gba-digest-refused`, `authorization-missing`, `digest-malformed`,
  * `username-invalid`, `digest-uri-wrong`, `digest-realm-wrong`, `digest-algorithm-wrong`, `digest-qop-wrong`,
  * `digest-nc-wrong`, `digest-opaque-wrong`.
  */
@@ -42,6 +45,8 @@ export function readUbRequest(parts: UbRequestParts, realm: string, opaque: stri
   if (parts.method !== 'GET') throw new GbaError('method-not-allowed', 'only GET is used on Ub');
   if (!isRoot(parts.target)) throw new GbaError('not-found', 'no such resource');
   if (parts.hasBody) throw new GbaError('ub-body-refused', 'a Ub request has no body');
+  // Such a UE has no card: it must be told, not challenged (TS 24.109 I.2).
+  if (GBA_DIGEST.test(parts.userAgent)) throw new GbaError('gba-digest-refused', 'GBA_Digest is not served');
   const header = parts.authorization[0];
   if (header === undefined) {
     throw new GbaError('authorization-missing', 'Ub starts with an Authorization header that names the subscriber');

@@ -1,8 +1,9 @@
 import { GbaError, type SecretKey, toHex } from '../../base/index.ts';
 import { deriveKsIntNaf, deriveKsNaf, nafId, parseBtid } from '../../gba/index.ts';
-import { type BootstrappingInfoResponse, formatUtc, type Uss } from '../../http/index.ts';
+import { type BootstrappingInfoResponse, formatUtc } from '../../http/index.ts';
 import type { NafPolicy } from '../config.ts';
 import type { ContextRecord } from '../records.ts';
+import { chooseSettings } from './choose-settings.ts';
 
 /**
  * May a caller with these certificate names have keys of this host (TS 33.220 4.5.3)? Names are compared exactly: another
@@ -23,13 +24,20 @@ export interface KeyQuery {
   gsIds: readonly number[] | undefined;
 }
 
-/** The Zn answer for a live context: Ks_(ext)_NAF, for an aware NAF Ks_int_NAF of a GBA_U card too, and the USSs asked for. */
+/**
+ * The Zn answer for a live context: Ks_(ext)_NAF, for an aware NAF Ks_int_NAF of a GBA_U card too, and the USSs asked for, as
+ * policy and settings allow. Throws `naf-not-allowed`.
+ */
 export function releaseKey(
   query: KeyQuery,
   policy: NafPolicy,
   context: ContextRecord,
   ks: SecretKey,
 ): BootstrappingInfoResponse {
+  const { uss, uiccKey } = chooseSettings(context.uss ?? [], query.gsIds ?? [], policy, {
+    gbaU: context.uiccType === 'GBA_U',
+    aware: query.gbaUAware,
+  });
   const input = {
     ks,
     rand: parseBtid(query.btid).rand,
@@ -37,8 +45,7 @@ export function releaseKey(
     nafId: nafId(query.nafFqdn, query.uaId),
   };
   const ksNaf = deriveKsNaf(input);
-  const ksIntNaf = query.gbaUAware && context.uiccType === 'GBA_U' ? deriveKsIntNaf(input) : undefined;
-  const uss = (context.uss ?? []).filter((one) => isFor(one, query.gsIds ?? [], policy.group));
+  const ksIntNaf = uiccKey ? deriveKsIntNaf(input) : undefined;
   const response: BootstrappingInfoResponse = {
     meKeyMaterial: toHex(ksNaf.bytes()),
     ...(ksIntNaf !== undefined && { uiccKeyMaterial: toHex(ksIntNaf.bytes()) }),
@@ -46,13 +53,9 @@ export function releaseKey(
     bootstrappingInfoCreationTime: formatUtc(context.createdAt),
     ...(uss.length > 0 && { ussList: uss.map((one) => ({ uss: one })) }),
     gbaType: '3G_GBA',
-    impi: context.impi,
+    ...(policy.impi && { impi: context.impi }),
   };
   ksNaf.erase();
   ksIntNaf?.erase();
   return response;
-}
-
-function isFor(uss: Uss, gsIds: readonly number[], group: string | undefined): boolean {
-  return gsIds.includes(uss.gsId) && (uss.nafGroup === undefined || uss.nafGroup === group);
 }

@@ -5,36 +5,46 @@ import { logLevelOption } from '../options.ts';
 import { closeOnSignal } from '../stopping.ts';
 
 /** `gba hss|bsf|naf|sho|ro|pva|pki|m2me --config FILE`; returns the commands so that others can hang theirs below. */
-export function registerFunctions(program: Command): { m2me: Command; pki: Command } {
-  const commands = new Map(FUNCTIONS.map((fn) => [fn.name, register(program, fn)]));
-  return { m2me: commands.get('m2me') ?? program, pki: commands.get('pki') ?? program };
+export function registerFunctions(program: Command): { hss: Command; m2me: Command; pki: Command } {
+  const commands = new Map<string, Command>(FUNCTIONS.map((fn) => [fn.name, register(program, fn)]));
+  const commandOf = (name: string): Command => commands.get(name) ?? program;
+  return { hss: commandOf('hss'), m2me: commandOf('m2me'), pki: commandOf('pki') };
+}
+
+interface Options extends Record<string, unknown> {
+  config?: string;
+  logLevel: string;
+  json?: true;
 }
 
 function register(program: Command, fn: FunctionCommand): Command {
-  return (
-    program
-      .command(fn.name)
-      .description(`start ${fn.title}`)
-      // Else this command would take --json from the subcommands below it.
-      .enablePositionalOptions()
-      .option('--config <file>', 'required: YAML or JSON; `gba lab` writes working ones under its folder')
-      .addOption(logLevelOption('info'))
-      .option('--json', 'the line that says it is up as JSON')
-      .addHelpText('after', '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0.')
-      .action(async (options: { config?: string; logLevel: string; json?: true }, command: Command) => {
-        // Not a required option of commander's: subcommands would need it too.
-        if (options.config === undefined)
-          return command.error("error: required option '--config <file>' not specified");
-        const log = createLog({ level: options.logLevel, name: fn.name });
-        const running = await fn.start(options.config, { clock: systemClock, random: systemRandom, log });
-        // The handlers first: whoever reads "up" may end us at once.
-        closeOnSignal(async () => {
-          await running.close();
-          return 0;
-        });
-        const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
-        const text = `gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it`;
-        process.stdout.write(`${options.json ? JSON.stringify({ function: fn.name, ports: running.ports }) : text}\n`);
-      })
-  );
+  const command = program
+    .command(fn.name)
+    .description(`start ${fn.title}`)
+    // Else this command would take --json from the subcommands below it.
+    .enablePositionalOptions()
+    .option('--config <file>', 'required: YAML or JSON; `gba lab` writes working ones under its folder')
+    .addOption(logLevelOption('info'))
+    .option('--json', 'the line that says it is up as JSON')
+    .addHelpText('after', '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0.')
+    .action((options: Options, self: Command) => run(fn, options, self));
+  const { option } = fn;
+  return option === undefined ? command : command.option(option.flags, option.description, option.parse);
+}
+
+async function run(fn: FunctionCommand, options: Options, command: Command): Promise<void> {
+  // Not a required option of commander's: subcommands would need it too.
+  if (options.config === undefined) return command.error("error: required option '--config <file>' not specified");
+  const log = createLog({ level: options.logLevel, name: fn.name });
+  const own = fn.option === undefined ? undefined : options[fn.option.name];
+  const deps = { clock: systemClock, random: systemRandom, log };
+  const running = await fn.start(options.config, deps, typeof own === 'string' ? own : undefined);
+  // The handlers first: whoever reads "up" may end us at once.
+  closeOnSignal(async () => {
+    await running.close();
+    return 0;
+  });
+  const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
+  const text = `gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it`;
+  process.stdout.write(`${options.json ? JSON.stringify({ function: fn.name, ports: running.ports }) : text}\n`);
 }

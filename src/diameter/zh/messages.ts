@@ -1,4 +1,5 @@
 import { GbaError } from '../../base/index.ts';
+import { buildGuss, type Guss, parseGuss, type ReadGuss } from '../../gba/index.ts';
 import {
   AUTH_SESSION_STATE,
   type Avp,
@@ -26,7 +27,6 @@ import {
   ZH_APPLICATION,
 } from '../codec/index.ts';
 import { refusalIn } from '../exchange.ts';
-import { buildGuss, type GussFields, parseGuss } from '../guss-xml.ts';
 import { applicationAvp } from '../peer/index.ts';
 
 const SCHEME = 'Digest-AKAv1-MD5';
@@ -39,6 +39,8 @@ export interface ZhQuery {
   impi: string;
   /** RAND of the challenge that the UE refused, and its AUTS (TS 29.229 6.3.11). */
   resync?: { rand: Uint8Array; auts: Uint8Array } | undefined;
+  /** When the copy of the GUSS that the BSF holds was last changed, ms since 1970. */
+  gussTimestamp?: number | undefined;
 }
 
 export interface ZhVector {
@@ -50,10 +52,15 @@ export interface ZhVector {
 }
 
 /** The AVPs of a MAR behind the common head (TS 29.109 4.2). */
-export function marAvps({ impi, resync }: ZhQuery): Avp[] {
+export function marAvps({ impi, resync, gussTimestamp }: ZhQuery): Avp[] {
   const item = [make(SIP_AUTHENTICATION_SCHEME, SCHEME)];
   if (resync !== undefined) item.push(make(SIP_AUTHORIZATION, Buffer.concat([resync.rand, resync.auts])));
-  return [make(AUTH_SESSION_STATE, NO_STATE_MAINTAINED), make(USER_NAME, impi), make(SIP_AUTH_DATA_ITEM, item)];
+  return [
+    make(AUTH_SESSION_STATE, NO_STATE_MAINTAINED),
+    make(USER_NAME, impi),
+    make(SIP_AUTH_DATA_ITEM, item),
+    ...(gussTimestamp === undefined ? [] : [make(GUSS_TIMESTAMP, gussTimestamp)]),
+  ];
 }
 
 export interface MarRequest {
@@ -84,7 +91,11 @@ export function readMar({ avps }: Message): MarRequest {
 }
 
 /** The AVPs of a MAA that succeeds; the vector's octets are copied, the caller erases its own. */
-export function maaAvps(impi: string, vector: ZhVector, guss: GussFields | undefined): Avp[] {
+export function maaAvps(
+  impi: string,
+  vector: ZhVector,
+  settings: { guss: Guss; changedAt?: number } | undefined,
+): Avp[] {
   const { rand, autn, xres, ck, ik } = vector;
   return [
     applicationAvp(ZH_APPLICATION),
@@ -98,7 +109,9 @@ export function maaAvps(impi: string, vector: ZhVector, guss: GussFields | undef
       make(CONFIDENTIALITY_KEY, ck),
       make(INTEGRITY_KEY, ik),
     ]),
-    ...(guss === undefined ? [] : [make(GBA_USER_SEC_SETTINGS, buildGuss(impi, guss))]),
+    ...(settings === undefined
+      ? []
+      : [make(GBA_USER_SEC_SETTINGS, buildGuss(impi, settings.guss, settings.changedAt))]),
   ];
 }
 
@@ -119,7 +132,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
 export interface MaaAnswer extends ZhVector {
   /** As the HSS has it, when it says so. */
   impi: string | undefined;
-  guss: GussFields | undefined;
+  /** Absent: the subscriber has none, or the copy that the request told of is right. */
+  settings: ReadGuss | undefined;
 }
 
 /**
@@ -156,13 +170,13 @@ export function readMaa(answer: Message, resync: boolean): MaaAnswer {
     xres: Buffer.from(xres),
     ck: Buffer.from(ck),
     ik: Buffer.from(ik),
-    guss: settings === undefined ? undefined : gussOf(settings),
+    settings: settings === undefined ? undefined : gussOf(settings),
   };
 }
 
-function gussOf(settings: Buffer): GussFields {
+function gussOf(settings: Buffer): ReadGuss {
   try {
-    return parseGuss(settings);
+    return parseGuss(settings, { unknown: 'ignore' });
   } catch (cause) {
     throw new GbaError('peer-refused', 'the HSS sent a GUSS that cannot be read', { cause });
   }

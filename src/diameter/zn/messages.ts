@@ -1,4 +1,5 @@
 import { GbaError } from '../../base/index.ts';
+import { buildUssList, parseUssList, type Uss } from '../../gba/index.ts';
 import {
   type Avp,
   BOOTSTRAP_INFO_CREATION_TIME,
@@ -25,7 +26,6 @@ import {
   ZN_APPLICATION,
 } from '../codec/index.ts';
 import { refusalIn } from '../exchange.ts';
-import { buildUssList, parseUssList, type UssFields } from '../guss-xml.ts';
 import { applicationAvp } from '../peer/index.ts';
 
 const UA_ID = 5;
@@ -84,7 +84,7 @@ export interface BiaContent {
   keyExpiry: number;
   createdAt?: number | undefined;
   impi?: string | undefined;
-  uss?: readonly { uss: UssFields }[] | undefined;
+  uss?: readonly { uss: Uss }[] | undefined;
 }
 
 /** The AVPs of a BIA that succeeds. GBA-Type is left out: absent means 3G GBA. */
@@ -132,9 +132,9 @@ export function readBia(answer: Message): BiaContent {
   };
 }
 
-function ussOf(settings: Buffer): { uss: UssFields }[] {
+function ussOf(settings: Buffer): { uss: Uss }[] {
   try {
-    return parseUssList(settings);
+    return parseUssList(settings, { unknown: 'ignore' });
   } catch (cause) {
     throw new GbaError('peer-refused', 'the BSF sent user security settings that cannot be read', { cause });
   }

@@ -88,9 +88,13 @@ test('the vector of a MAA, as ours and as another vendor writes it', () => {
   assert.deepEqual(readMaa(decodeMessage(encodeMessage(ours)), false), {
     ...VECTOR,
     impi: 'user@ims.test',
-    guss: undefined,
+    settings: undefined,
   });
-  assert.deepEqual(readMaa(decodeMessage(vector('maa')), false), { ...VECTOR, impi: 'user@ims.test', guss: undefined });
+  assert.deepEqual(readMaa(decodeMessage(vector('maa')), false), {
+    ...VECTOR,
+    impi: 'user@ims.test',
+    settings: undefined,
+  });
 });
 
 test('a MAA without a usable vector, or with a GUSS that cannot be read, is the fault of the HSS', () => {
