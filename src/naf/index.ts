@@ -1,4 +1,4 @@
-export { type ZnRoutes, znRoutesSchema } from './config.ts';
+export { pskTlsSchema, type ZnRoutes, znRoutesSchema } from './config.ts';
 export { type GbaAuth, type GbaAuthOptions, gbaAuth } from './gba-auth.ts';
 export type { GbaIdentity } from './sessions.ts';
 export { sharedNonces } from './shared-nonces.ts';
