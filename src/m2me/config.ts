@@ -22,7 +22,7 @@ export const m2meConfigSchema = z.strictObject({
   /** Where the M2M server of the first operator is; a new one's address comes with its subscription. */
   sho: operatorSchema,
   /** Ua with operators' M2M servers. */
-  ua: uaMethodSchema.default('digest'),
+  ua: uaMethodSchema.default('psk'),
   /**
    * Ua with the RO. Whoever runs the BSF can make the RO's key, so only its certificate tells the RO from the operator that the
    * machine is about to leave.

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { codeOf, GbaError, type SecretKey } from '../base/index.ts';
 import { UA_PSK_TLS13, uaIdOfCipherSuite } from '../gba/index.ts';
+import { FFDHE3072 } from './dh-group.ts';
 import { HeldStream } from './held-stream.ts';
 import { peekClientHello } from './hello-peek.ts';
 import { makeHint, parseIdentity, type UaIdentity, type UaKeyChoice } from './identity.ts';
@@ -53,7 +54,7 @@ export function servePsk(server: HttpsServer, credentials: { cert: string; key: 
   const terms = { fqdn: source.fqdn, choices: source.choices, suites };
   const tls13 = contextOf({ ...credentials, minVersion: 'TLSv1.3', ciphers: TLS13_SUITES.join(':') });
   const ciphers = suites.map(({ openssl }) => openssl).join(':');
-  const tls12 = contextOf({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers, dhparam: 'auto' });
+  const tls12 = contextOf({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers, dhparam: FFDHE3072 });
   const byCertificate = server.listeners('connection');
   server.removeAllListeners('connection');
   let waiting = 0;

@@ -41,6 +41,7 @@ interface Outcome {
   code?: string;
   session?: Buffer;
   reused?: boolean;
+  bits?: number;
 }
 
 function ask(options: ConnectionOptions): Promise<Outcome> {
@@ -53,6 +54,8 @@ function ask(options: ConnectionOptions): Promise<Outcome> {
     const client = connect({ host: '127.0.0.1', port: server.port, servername: FQDN, ca, ...options }, () => {
       outcome.suite = client.getCipher().standardName;
       outcome.reused = client.isSessionReused();
+      const ephemeral = client.getEphemeralKeyInfo();
+      if (ephemeral !== null && 'size' in ephemeral) outcome.bits = ephemeral.size;
       client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
     });
     client.on('session', (session) => {
@@ -101,6 +104,11 @@ for (const [ciphers, uaId] of SUITES) {
     assert.deepEqual(asked, [{ btid: BTID, uaId }]);
   });
 }
+
+test('TLS 1.2: the Diffie-Hellman group is of 3072 bits', async () => {
+  answer = known;
+  assert.equal((await ask({ ...withPsk(), ...TLS12, ciphers: SUITES[1][0] })).bits, 3072);
+});
 
 test('TLS 1.2: of several suites the server takes its best, and the key for that one is asked for', async () => {
   answer = known;
