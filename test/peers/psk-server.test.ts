@@ -16,6 +16,7 @@ const BTID = 'AAECAwQFBgcICQoLDA0ODw==@bsf.test';
 const IDENTITY = `3GPP-bootstrapping;${BTID}`;
 const KEY = { tls13: '01'.repeat(32), tls12: '02'.repeat(32) };
 const { ca } = makeTestPki([NAF]).pem(NAF);
+const GNUTLS = 'gnutls-serv';
 const running: ReturnType<typeof spawn>[] = [];
 after(() => {
   for (const child of running) child.kill();
@@ -69,8 +70,8 @@ const openssl = (version: string, key: string) => (port: number) => [
 ];
 
 const SERVERS = [
-  ['gnutls-serv', 'TLS 1.3', 'stdbuf', gnutls('3', KEY.tls13, '3GPP-bootstrapping'), '0100000007'],
-  ['gnutls-serv', 'TLS 1.2', 'stdbuf', gnutls('2', KEY.tls12, '3GPP-bootstrapping'), '01000100aa'],
+  [GNUTLS, 'TLS 1.3', 'stdbuf', gnutls('3', KEY.tls13, '3GPP-bootstrapping'), '0100000007'],
+  [GNUTLS, 'TLS 1.2', 'stdbuf', gnutls('2', KEY.tls12, '3GPP-bootstrapping'), '01000100aa'],
   ['openssl', 'TLS 1.3', 'openssl', openssl('-tls1_3', KEY.tls13), '0100000007'],
 ] as const;
 
@@ -86,7 +87,7 @@ for (const [name, version, command, argsOf, uaId] of SERVERS) {
 }
 
 test('a server whose hint names no key of this UE gets none', {
-  skip: spawnSync('gnutls-serv', ['--help']).error !== undefined && 'skipped: gnutls-serv is not installed',
+  skip: spawnSync(GNUTLS, ['--help']).error !== undefined && `skipped: ${GNUTLS} is not installed`,
 }, async () => {
   const port = await serve('stdbuf', gnutls('2', KEY.tls12, '3GPP-AKMA'));
   await assert.rejects(ask(port), { code: 'peer-unreachable' });
