@@ -23,14 +23,15 @@ export async function startPage(config: PageConfig, deps: FunctionDeps): Promise
   const zn = createZnClient({ routes: config.zn, tls });
   const app = express();
   app.disable('x-powered-by');
-  app.use(gbaAuth({ fqdn: config.fqdn, zn, clock, random, log }));
+  const auth = gbaAuth({ fqdn: config.fqdn, zn, clock, random, log });
+  app.use(auth);
   app.get('/', (req, res) => {
     res.type('text/plain').send(`hello ${req.gba?.btid}\n`);
   });
   const listener: Listener = (req, res) => void app(req, res);
   const server = await listen(deps.wrap?.(config.fqdn, listener) ?? listener, {
     ...config.listen,
-    ...(config.https ? { tls } : {}),
+    ...(config.https ? { tls, psk: auth.psk } : {}),
   });
   return {
     port: server.port,

@@ -1,3 +1,4 @@
+export { servePsk } from '../tls/index.ts';
 export { pskTlsSchema, type ZnRoutes, znRoutesSchema } from './config.ts';
 export { type GbaAuth, type GbaAuthOptions, gbaAuth } from './gba-auth.ts';
 export type { GbaIdentity } from './sessions.ts';
