@@ -2,6 +2,7 @@
 // choose: npm run bench -- vectors ub
 import { benchChanges } from './changes.ts';
 import { barePeak, benchMemory } from './memory.ts';
+import { benchPsk } from './psk.ts';
 import { benchStores } from './stores.ts';
 import { benchUa, benchUb } from './ub-ua.ts';
 import { benchVectors } from './vectors.ts';
@@ -10,6 +11,7 @@ const BENCHES = [
   { key: 'vectors', bench: benchVectors, aim: 'ratio 0.50' },
   { key: 'ub', bench: benchUb, aim: 'ratio 0.60' },
   { key: 'ua', bench: benchUa, aim: 'ratio 0.60' },
+  { key: 'psk', bench: benchPsk, aim: '' },
   { key: 'changes', bench: benchChanges, aim: '30/s' },
   { key: 'stores', bench: benchStores, aim: '' },
 ] as const;

@@ -62,7 +62,9 @@ export async function openSetting(): Promise<Setting> {
     machines: [...old].map(([id, subscription]) => ({ id, subscription })),
     newSubscriptions: forB,
   };
-  const plan = await planLab(dir, scenario, pki, { driver: 'memory', random: systemRandom, enrol: false });
+  // The simulated network has no TLS handshakes to put a key in.
+  const ua = { ua: 'digest', roUa: 'digest' } as const;
+  const plan = await planLab(dir, scenario, pki, { driver: 'memory', random: systemRandom, enrol: false, ua });
   const way = (m2meId: string) =>
     m2meId === BACKWARDS ? { from: NAMES.newSho, to: NAMES.oldSho } : { from: NAMES.oldSho, to: NAMES.newSho };
   turnRound(plan, dir, old, forA);

@@ -9,6 +9,8 @@ export interface Answer {
   body: Buffer;
   /** IANA name of the TLS cipher suite of this connection, if any. */
   cipherSuite: string | undefined;
+  /** Ua security protocol identifier of the key by which the connection was made, where a client offered one and it was taken. */
+  pskUaId?: Buffer;
   /** The body as JSON checked by `schema`; anything else is the other end's fault: `peer-refused`. */
   json<T>(schema: Schema<T>): T;
   /** The stable code of a problem+json answer, another vendor's `cause`, or `http-<status>`. */
@@ -16,7 +18,7 @@ export interface Answer {
 }
 
 /** What came over the wire. */
-type Received = Pick<Answer, 'status' | 'headers' | 'body' | 'cipherSuite'>;
+type Received = Pick<Answer, 'status' | 'headers' | 'body' | 'cipherSuite' | 'pskUaId'>;
 
 export function answerOf(received: Received): Answer {
   const { status, body } = received;

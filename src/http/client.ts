@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { GbaError } from '../base/index.ts';
+import { isKeyRefusal, type PskOffer, pskCiphers, pskConnectOptions, pskUaIdOf } from '../tls/index.ts';
 import { type Answer, answerOf } from './answer.ts';
 
 export interface ClientOptions {
@@ -11,6 +12,11 @@ export interface ClientOptions {
   serverName?: string;
   /** PEM texts; `ca` verifies the server, `cert` and `key` show who we are. */
   tls?: { ca: string; cert?: string; key?: string };
+  /**
+   * Connections are made with this key (TS 33.222 5.4). A server that does not take it: `tls-key-refused`, or where the offer allows
+   * it a connection by certificate, whose answers have no `pskUaId`.
+   */
+  psk?: PskOffer;
   /** Longest silence of the other end. */
   timeoutMs?: number;
   /** Longest time for the whole answer, however it drips in. */
@@ -38,8 +44,13 @@ export interface HttpClient {
 const contexts = new Map<string, SecureContext>();
 const MAX_CONTEXTS = 32;
 
-function secureContextOf(tls: { ca?: string; cert?: string; key?: string }): SecureContext {
-  const name = JSON.stringify([tls.ca, tls.cert, tls.key]);
+function secureContextOf(tls: {
+  ca?: string | [] | undefined;
+  cert?: string;
+  key?: string;
+  ciphers?: string;
+}): SecureContext {
+  const name = JSON.stringify([tls.ca, tls.cert, tls.key, tls.ciphers]);
   const known = contexts.get(name);
   if (known !== undefined) return known;
   const made = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });
@@ -63,12 +74,7 @@ export function createClient(options: ClientOptions): HttpClient {
   const prefix = url.pathname.replace(/\/$/, '');
   const serverName = options.serverName ?? url.hostname;
   const agent = secure
-    ? new HttpsAgent({
-        keepAlive: true,
-        maxSockets: 32,
-        secureContext: secureContextOf(options.tls ?? {}),
-        servername: serverName,
-      })
+    ? new HttpsAgent({ keepAlive: true, maxSockets: 32, servername: serverName, ...secureOptionsOf(options) })
     : new HttpAgent({ keepAlive: true, maxSockets: 32 });
 
   async function send(method: string, path: string, sending: SendOptions = {}): Promise<Answer> {
@@ -88,10 +94,20 @@ export function createClient(options: ClientOptions): HttpClient {
       },
     };
     const limits = { octets: options.answerLimit ?? ANSWER_LIMIT, ms: options.deadlineMs ?? DEADLINE_MS };
-    return await exchange(secure ? httpsRequest : httpRequest, request, body, limits);
+    return await exchange(secure ? httpsRequest : httpRequest, request, body, {
+      ...limits,
+      psk: options.psk !== undefined,
+    });
   }
 
   return clientOver(send, serverName, () => agent.destroy());
+}
+
+function secureOptionsOf({ tls, psk }: ClientOptions): object {
+  if (psk === undefined) return { secureContext: secureContextOf(tls ?? {}) };
+  // Without authorities no certificate is taken.
+  const secureContext = secureContextOf({ ca: psk.orCertificate ? tls?.ca : [], ciphers: pskCiphers(psk) });
+  return { secureContext, maxCachedSessions: 0, ...pskConnectOptions(psk) };
 }
 
 /** A client by its way of sending; `name` of the other end is for messages. */
@@ -113,16 +129,20 @@ function exchange(
   open: typeof httpRequest,
   request: RequestOptions,
   body: Uint8Array | undefined,
-  limits: { octets: number; ms: number },
+  limits: { octets: number; ms: number; psk: boolean },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    const where = `${request.host}:${request.port}`;
     const fail = (cause?: unknown) =>
       reject(
-        new GbaError('peer-unreachable', `no answer from ${request.host}:${request.port}`, { cause, retryable: true }),
+        limits.psk && isKeyRefusal(cause)
+          ? new GbaError('tls-key-refused', `${where} does not take the key`, { cause })
+          : new GbaError('peer-unreachable', `no answer from ${where}`, { cause, retryable: true }),
       );
     const req = open(request, (res) => {
       const socket = res.socket as { getCipher?: () => { standardName?: string } } | null;
       const cipherSuite = socket?.getCipher?.()?.standardName;
+      const pskUaId = limits.psk && res.socket instanceof TLSSocket ? pskUaIdOf(res.socket) : undefined;
       const chunks: Buffer[] = [];
       let size = 0;
       res.on('data', (chunk: Buffer) => {
@@ -134,7 +154,8 @@ function exchange(
       res.on('aborted', () => fail());
       res.on('end', () => {
         const { statusCode: status = 0, headers } = res;
-        resolve(answerOf({ status, headers, body: Buffer.concat(chunks), cipherSuite }));
+        const received = { status, headers, body: Buffer.concat(chunks), cipherSuite };
+        resolve(answerOf({ ...received, ...(pskUaId !== undefined && { pskUaId }) }));
       });
     });
     req.on('timeout', () => req.destroy(new Error('timed out')));

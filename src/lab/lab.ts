@@ -12,7 +12,7 @@ import { openStore, type Store, type StoreConfig } from '../store/index.ts';
 import { startMachines } from './machines.ts';
 import { startPage } from './page.ts';
 import { type LabPki, openLabPki } from './pki.ts';
-import { type LabDriver, type LabPlan, planLab, writeConfigs } from './plan.ts';
+import { type LabDriver, type LabPlan, planLab, type UaMethods, writeConfigs } from './plan.ts';
 import { holdPorts } from './ports.ts';
 import { preloadMachines } from './preload.ts';
 import type { Scenario } from './scenario.ts';
@@ -34,6 +34,7 @@ export interface LabOptions {
   bothPresent?: boolean;
   /** Machines have no factory key: the old operator's PKI portal certifies one. */
   enrol?: boolean;
+  ua?: UaMethods;
   onStep?: (event: StepEvent) => void;
   wrap?: FunctionDeps['wrap'];
 }
@@ -54,8 +55,8 @@ export interface Lab {
 export async function startLab(options: LabOptions): Promise<Lab> {
   const { dir, clock, random, log, onStep, wrap } = options;
   const pki = await openLabPki(join(dir, 'pki'), clock, random);
-  const { driver = 'lmdb', enrol = false } = options;
-  const plan = await planLab(dir, options.scenario, pki, { driver, random, enrol });
+  const { driver = 'lmdb', enrol = false, ua = {} } = options;
+  const plan = await planLab(dir, options.scenario, pki, { driver, random, enrol, ua });
   writeConfigs(dir, plan);
   const held = await holdPorts(plan.m2me.map(({ local }) => local));
   const running = new Map<string, { close(): Promise<void> }>();

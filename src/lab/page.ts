@@ -36,7 +36,7 @@ export async function startPage(config: PageConfig, deps: FunctionDeps): Promise
   const listener = auth.protect(behind.listener);
   const server = await listen(deps.wrap?.(config.fqdn, listener) ?? listener, {
     ...config.listen,
-    ...(config.https ? { tls } : {}),
+    ...(config.https ? { tls, psk: auth.psk } : {}),
   });
   return {
     port: server.port,

@@ -43,11 +43,14 @@ export const MACHINES = 'machines';
 /** From so many machines on they look for work more seldom while there is none. */
 const CROWD = 50;
 
+/** How machines speak Ua; what is left out is as the machine's configuration has it. */
+export type UaMethods = Partial<Pick<M2meConfig, 'ua' | 'roUa'>>;
+
 export async function planLab(
   dir: string,
   scenario: Scenario,
   pki: LabPki,
-  { driver, random, enrol }: { driver: LabDriver; random: Random; enrol: boolean },
+  { driver, random, enrol, ua = {} }: { driver: LabDriver; random: Random; enrol: boolean; ua?: UaMethods },
 ): Promise<LabPlan> {
   const shos = [NAMES.oldSho, NAMES.newSho];
   const fleet = fleetOf(scenario);
@@ -198,6 +201,7 @@ export async function planLab(
         graceMs: scenario.graceMs,
         measurements: MEASUREMENTS,
         revealKeys: true,
+        ...ua,
       }),
     ),
   );

@@ -4,6 +4,13 @@ import { storeConfigSchema } from '../store/index.ts';
 
 const operatorSchema = z.strictObject({ id: z.string().min(1), peer: peerSchema });
 
+/**
+ * How Ua is spoken: `psk`: PSK TLS and nothing else; `auto`: PSK TLS, or Digest inside TLS where the server took no key but proved
+ * itself by certificate; `digest`: Digest inside TLS with the server's certificate.
+ */
+const uaMethodSchema = z.enum(['psk', 'auto', 'digest']);
+export type UaMethod = z.infer<typeof uaMethodSchema>;
+
 export const m2meConfigSchema = z.strictObject({
   id: z.string().min(1).max(64),
   /** The owner's local interface: the only server of the machine. */
@@ -14,6 +21,13 @@ export const m2meConfigSchema = z.strictObject({
   pva: operatorSchema,
   /** Where the M2M server of the first operator is; a new one's address comes with its subscription. */
   sho: operatorSchema,
+  /** Ua with operators' M2M servers. */
+  ua: uaMethodSchema.default('psk'),
+  /**
+   * Ua with the RO. Whoever runs the BSF can make the RO's key, so only its certificate tells the RO from the operator that the
+   * machine is about to leave.
+   */
+  roUa: uaMethodSchema.default('digest'),
   /** SHA-256 of the owner's public key (SubjectPublicKeyInfo), pinned at commissioning. */
   ownerKeySha256: z.string().regex(/^[0-9a-f]{64}$/),
   /**

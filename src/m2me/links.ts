@@ -1,18 +1,17 @@
-import { type Clock, GbaError, type Random } from '../base/index.ts';
-import { uaIdOfCipherSuite } from '../gba/index.ts';
+import { type Clock, GbaError, type Log, type Random } from '../base/index.ts';
 import type { HttpClient, Net, PeerConfig } from '../http/index.ts';
+import type { PskOffer } from '../tls/index.ts';
 import type { Carrier } from './carrier.ts';
+import type { UaMethod } from './config.ts';
 import type { Tre } from './tre/index.ts';
 import { createUaClient, type UaClient, type UaKeySource } from './ua-client.ts';
+import { createPskUaClient } from './ua-psk-client.ts';
 
 /** An operator of the machine: name (certificate, NAF FQDN) and where its server is. */
 export interface Operator {
   id: string;
   url: string;
 }
-
-/** Suites of TLS 1.3 that can carry Digest here: kept for a server that this process has not talked to yet. */
-const USUAL_SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'];
 
 /** The machine's connections; all of them outward, all but Ub inside TLS with the server's certificate checked. */
 export interface Links {
@@ -41,14 +40,17 @@ export function createLinks(options: {
   ca: string;
   /** Addresses that configuration knows better than the subscription does. */
   known: readonly { id: string; peer: PeerConfig }[];
+  /** How Ua is spoken with an operator. */
+  method(id: string): UaMethod;
   net: Net;
   tre: Tre;
   bootstrap(): Promise<unknown>;
   carrier: Carrier;
   clock: Clock;
   random: Random;
+  log: Log;
 }): Links {
-  const { ca, known, net, tre, carrier, clock, random } = options;
+  const { ca, known, net, tre, carrier, clock, random, log } = options;
   const plainClients = new Map<string, HttpClient>();
   const liveClients = new Map<string, UaClient>();
   const keptClients = new Map<string, UaClient>();
@@ -62,15 +64,29 @@ export function createLinks(options: {
     renew: async () => void (await options.bootstrap()),
   };
 
-  function connect({ id, url }: Operator, own?: PeerConfig): HttpClient {
+  function connect({ id, url }: Operator, own?: PeerConfig, psk?: PskOffer): HttpClient {
     const peer = own ?? known.find((one) => one.id === id)?.peer ?? { url, serverName: id };
     if (!peer.url.startsWith('https:')) throw new GbaError('peer-not-tls', `${id} has no TLS address`);
-    return carried(net.createClient({ ...peer, tls: { ca } }));
+    return carried(net.createClient({ ...peer, tls: { ca }, ...(psk !== undefined && { psk }) }));
   }
 
   /** One connection to each server carries all that is said to it: who speaks is proved inside. */
   function shared(operator: Operator): HttpClient {
     return { ...cached(plainClients, operator.id, () => connect(operator)), close: () => undefined };
+  }
+
+  function uaClient(operator: Operator, keys: UaKeySource): UaClient {
+    const fqdn = operator.id;
+    const digest = (): UaClient => createUaClient({ fqdn, client: shared(operator), keys, clock, random });
+    const method = options.method(fqdn);
+    if (method === 'digest') return digest();
+    const open = (offer: PskOffer): HttpClient => connect(operator, undefined, offer);
+    if (method === 'psk') return createPskUaClient({ fqdn, keys, clock, open });
+    const fallBack = (): UaClient => {
+      log.warn('ua-by-certificate', { operator: fqdn });
+      return digest();
+    };
+    return createPskUaClient({ fqdn, keys, clock, open, digest: fallBack });
   }
 
   /** Without connectivity nothing leaves the machine. */
@@ -111,34 +127,18 @@ export function createLinks(options: {
     liveKeys,
     portal: (fqdn, peer) => connect({ id: fqdn, url: peer.url }, peer),
     plain: shared,
-    live: (operator) =>
-      cached(liveClients, operator.id, () =>
-        createUaClient({
-          fqdn: operator.id,
-          client: shared(operator),
-          keys: liveKeys,
-          clock,
-          random,
-        }),
-      ),
+    live: (operator) => cached(liveClients, operator.id, () => uaClient(operator, liveKeys)),
     kept: (operator, serial) =>
       cached(keptClients, `${serial} ${operator.id}`, () =>
-        createUaClient({
-          fqdn: operator.id,
-          client: shared(operator),
-          keys: {
-            key: (fqdn, uaId) => tre.pins.session(serial, fqdn, uaId, clock.now()),
-            renew: () => Promise.reject(new GbaError('no-subscription', 'the old session has ended')),
-          },
-          clock,
-          random,
+        uaClient(operator, {
+          key: (fqdn, uaId) => tre.pins.session(serial, fqdn, uaId, clock.now()),
+          renew: () => Promise.reject(new GbaError('no-subscription', 'the old session has ended')),
         }),
       ),
     sessionsOf: (operators) =>
-      operators.flatMap(({ id }) => {
-        const used = liveClients.get(id)?.uaId();
-        const uaIds = used === undefined ? USUAL_SUITES.map(uaIdOfCipherSuite) : [used];
-        return uaIds.map((uaId) => ({ fqdn: id, uaId }));
+      operators.flatMap((operator) => {
+        const client = liveClients.get(operator.id) ?? uaClient(operator, liveKeys);
+        return client.uaIds().map((uaId) => ({ fqdn: operator.id, uaId }));
       }),
     renewLive() {
       for (const client of liveClients.values()) client.endSession();

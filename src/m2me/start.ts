@@ -64,12 +64,14 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
   const links = createLinks({
     ca: readTextFile(config.ca),
     known: [config.sho, config.ro, config.pva],
+    method: (id) => (id === config.ro.id ? config.roUa : config.ua),
     net,
     tre,
     bootstrap: runUb,
     carrier: deps.carrier ?? ALWAYS_UP,
     clock,
     random,
+    log,
   });
   const machine: Machine = {
     clock,

@@ -28,8 +28,8 @@ export interface UaClient {
    * a delay.
    */
   send(method: string, path: string, options?: SendOptions): Promise<UaAnswer>;
-  /** Ua security protocol identifier of the last exchange. */
-  uaId(): Uint8Array | undefined;
+  /** Ua security protocol identifiers of the keys that the next exchanges may need. */
+  uaIds(): readonly Uint8Array[];
   /** The next exchange starts anew, with the newest key. */
   endSession(): void;
   close(): void;
@@ -44,7 +44,10 @@ interface Session {
 
 /** Exchanges for one request: without credentials, answer, stale nonce, after Ub, other suite. */
 const EXCHANGES = 6;
-const USER_AGENT = 'gba-authz 3gpp-gba';
+export const USER_AGENT = 'gba-authz 3gpp-gba';
+/** Suites of TLS 1.3 that can carry Digest here: for a server that has not been talked to yet. */
+const USUAL_SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'];
+const USUAL_UA_IDS = USUAL_SUITES.map(uaIdOfCipherSuite);
 
 export function createUaClient(options: {
   fqdn: string;
@@ -119,7 +122,7 @@ export function createUaClient(options: {
 
   return {
     send,
-    uaId: () => lastUaId,
+    uaIds: () => (lastUaId === undefined ? USUAL_UA_IDS : [lastUaId]),
     endSession,
     close() {
       endSession();
@@ -162,7 +165,7 @@ function unproved(answer: Answer, fqdn: string): GbaError {
   return new GbaError('ua-rspauth-invalid', `${fqdn} answered without authentication`);
 }
 
-function unreachable(fqdn: string, answer: Answer): GbaError {
+export function unreachable(fqdn: string, answer: Answer): GbaError {
   return new GbaError('peer-unreachable', `${fqdn} answered ${answer.status}`, { retryable: true });
 }
 

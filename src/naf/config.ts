@@ -27,3 +27,9 @@ function nodesAgree(routes: readonly ZnRoute[]): boolean {
   const described = new Map(nodes.map((node) => [node.host, JSON.stringify(node)]));
   return nodes.every((node) => described.get(node.host) === JSON.stringify(node));
 }
+
+/**
+ * PSK TLS on Ua: not at all, with the suites that have forward secrecy, or with all that this product serves. Beside it Digest
+ * inside TLS goes on.
+ */
+export const pskTlsSchema = z.enum(['off', 'forward-secret', 'all']).default('forward-secret');

@@ -18,10 +18,12 @@ import { buildChallenge, type Qop } from '../digest/index.ts';
 import { isHostName, UA_HTTP_DIGEST } from '../gba/index.ts';
 import { authorizationsOf, hasBody, type Listener, peekBody, sendProblem } from '../http/index.ts';
 import type { Store } from '../store/index.ts';
+import { type PskSource, type PskTunnel, pskTunnelOf } from '../tls/index.ts';
 import { holdResponse } from './hold-response.ts';
 import { stripAssertions, uaIdOf } from './incoming.ts';
 import { createMemoryCounts, createNonceMaker, createStoreCounts } from './nonces.ts';
 import { mayIntend, readUaRequest, type UaTerms } from './procedures/read-request.ts';
+import { pskSourceOf } from './psk-source.ts';
 import { createSessions, type GbaIdentity, type Session } from './sessions.ts';
 import { createVerifier, type Proof, type Refused, refusal, type Verdict } from './verifier.ts';
 import type { ZnClient } from './zn-types.ts';
@@ -62,6 +64,9 @@ export interface GbaAuthOptions {
   nonceKey?: SecretKey;
   /** Largest body read for auth-int, octets. */
   bodyLimit?: number;
+  /** On PSK TLS: also Ks_int_NAF, the key in the UICC; and suites of TLS 1.2 without forward secrecy. */
+  uicc?: boolean;
+  plainPskSuites?: boolean;
 }
 
 export interface GbaAuth {
@@ -71,6 +76,8 @@ export interface GbaAuth {
   protect(listener: Listener): Listener;
   /** Drops the cached keys of a B-TID. */
   forget(btid: string): void;
+  /** For `listen`: clients may make their TLS connection with the key instead of Digest (TS 33.222 5.4). */
+  psk: PskSource;
 }
 
 const NONCE_LIFETIME_MS = 300_000;
@@ -88,7 +95,10 @@ interface Checked {
   verdict: Verdict;
 }
 
-/** Ua HTTP Digest (TS 24.109 5.2, TS 33.222 5.3): requests pass when they prove Ks_NAF of a live bootstrapping. */
+/**
+ * Ua HTTP Digest (TS 24.109 5.2, TS 33.222 5.3), and PSK TLS on a server that was given `psk` (TS 33.222 5.4): requests pass when
+ * they, or the connection they come by, prove Ks_NAF of a live bootstrapping.
+ */
 export function gbaAuth(options: GbaAuthOptions): GbaAuth {
   const { fqdn, zn } = options;
   if (!isHostName(fqdn) || fqdn !== fqdn.toLowerCase()) {
@@ -174,19 +184,54 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
     return true;
   }
 
+  /**
+   * A connection that stands on the key proves all that comes by it, while the key lives. Digest inside of it is not asked for; who
+   * sends it all the same has to be the same subscriber.
+   */
+  function enterByTunnel(req: IncomingMessage, res: ServerResponse, tunnel: PskTunnel, next: () => void): boolean {
+    const pass = (session: Session): void => {
+      res.setHeader('Cache-Control', 'no-store');
+      checkIntended(req, session);
+      req.gba = session.identity;
+    };
+    const session = sessions.peek(tunnel.btid, tunnel.uaId, tunnel.choice);
+    if (session !== undefined) {
+      pass(session);
+      return true;
+    }
+    sessions
+      .find(tunnel.btid, tunnel.uaId, tunnel.choice)
+      .then(pass)
+      .then(next, (error: unknown) => {
+        const code = codeOf(error);
+        if (code !== 'btid-unknown' && code !== 'key-expired') return fail(req, res, error);
+        res.setHeader('Connection', 'close');
+        challenge(req, res, 'auth', refusal(code));
+      });
+    return false;
+  }
+
   /** True when `next` is due at once; otherwise an answer has been or will be sent, or `next` will be called later. */
   function enter(req: IncomingMessage, res: ServerResponse, next: () => void): boolean {
     const secure = 'encrypted' in req.socket;
     const qop = options.qop ?? (secure ? 'auth' : 'auth-int');
     stripAssertions(req);
     const request = readUaRequest(authorizationsOf(req), req.originalUrl ?? req.url ?? '', terms[qop]);
+    const tunnel = pskTunnelOf(req.socket);
+    if (tunnel !== undefined && request.kind === 'challenge' && request.reason === 'bootstrapping-required') {
+      return enterByTunnel(req, res, tunnel, next);
+    }
     if (request.kind === 'challenge') {
       challenge(req, res, qop, refusal(request.reason));
       return false;
     }
     const { credentials } = request;
+    if (tunnel !== undefined && tunnel.btid !== credentials.username) {
+      challenge(req, res, qop, refusal('btid-wrong'));
+      return false;
+    }
     const proof: Proof = { method: req.method ?? '', credentials, qop, bodyHash: verifier.noBodyHash };
-    const uaId = fixedUaId ?? (secure ? uaIdOf(req.socket as TLSSocket) : UA_HTTP_DIGEST);
+    const uaId = fixedUaId ?? tunnel?.uaId ?? (secure ? uaIdOf(req.socket as TLSSocket) : UA_HTTP_DIGEST);
     const exchange: Exchange = { req, res, uaId, proof };
     const session = sessions.peek(credentials.username, uaId);
     let checked: Checked | Promise<Checked>;
@@ -225,6 +270,7 @@ export function gbaAuth(options: GbaAuthOptions): GbaAuth {
       (req, res) =>
         middleware(req, res, () => listener(req, res)),
     forget: (btid: string) => sessions.forget(btid),
+    psk: pskSourceOf(options, sessions, log),
   });
 }
 

@@ -1,4 +1,5 @@
-export { type ZnRoutes, znRoutesSchema } from './config.ts';
+export { servePsk } from '../tls/index.ts';
+export { pskTlsSchema, type ZnRoutes, znRoutesSchema } from './config.ts';
 export { type GbaAuth, type GbaAuthOptions, gbaAuth } from './gba-auth.ts';
 export { type AuthProxyOptions, createAuthProxy } from './proxy/auth-proxy.ts';
 export { type ProxyConfig, proxySchema } from './proxy/config.ts';

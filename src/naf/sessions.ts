@@ -1,7 +1,8 @@
-import { type Clock, GbaError } from '../base/index.ts';
+import { type Clock, GbaError, SecretKey } from '../base/index.ts';
 import { computeHa1 } from '../digest/index.ts';
 import { type KeyChoice, keyChoiceOf } from '../gba/index.ts';
 import type { Uss } from '../http/index.ts';
+import { isPskUaId, type UaKeyChoice } from '../tls/index.ts';
 import type { ZnAnswer, ZnClient } from './zn-types.ts';
 
 /** Who asks, as the handlers behind the middleware see it (`req.gba`). `keyExpiry` in ms since 1970. */
@@ -17,13 +18,15 @@ export interface Session {
   identity: GbaIdentity;
   /** H(A1) over B-TID, realm and base64(Ks_NAF); as secret as the key, so it never leaves this process's memory. */
   ha1: string;
+  /** The key itself, where a PSK connection is made with it. */
+  key?: SecretKey;
 }
 
 export interface Sessions {
   /** A live session that is here already. */
-  peek(btid: string, uaId: Buffer): Session | undefined;
-  /** The session, from the BSF when need be. Throws what Zn throws, and `key-expired`. */
-  find(btid: string, uaId: Buffer): Promise<Session>;
+  peek(btid: string, uaId: Buffer, choice?: UaKeyChoice): Session | undefined;
+  /** The session, from the BSF when need be. Throws what Zn throws, and `key-expired`. `choice`: default the key of the ME. */
+  find(btid: string, uaId: Buffer, choice?: UaKeyChoice): Promise<Session>;
   forget(btid: string): void;
 }
 
@@ -40,41 +43,53 @@ export function createSessions(options: SessionOptions, zn: ZnClient, clock: Clo
   const sessions = new Map<string, Map<string, Session>>();
   const pending = new Map<string, Map<string, Promise<Session>>>();
 
-  function peek(btid: string, uaId: Buffer): Session | undefined {
-    const session = sessions.get(btid)?.get(uaId.toString('latin1'));
+  function peek(btid: string, uaId: Buffer, choice: UaKeyChoice = 'me'): Session | undefined {
+    const session = sessions.get(btid)?.get(nameOf(uaId, choice));
     if (session === undefined) return undefined;
     if (session.identity.keyExpiry > clock.now()) return session;
-    sessions.delete(btid);
+    drop(btid);
     return undefined;
   }
 
-  async function fetch(btid: string, uaId: Buffer): Promise<Session> {
+  function drop(btid: string): void {
+    for (const { key } of sessions.get(btid)?.values() ?? []) key?.erase();
+    sessions.delete(btid);
+  }
+
+  async function fetch(btid: string, uaId: Buffer, choice: UaKeyChoice): Promise<Session> {
     const answer = await zn.fetch({
       btid,
       nafFqdn: options.fqdn,
       uaId,
+      ...(choice === 'uicc' && { gbaUAware: true }),
       ...(options.gsIds !== undefined && { gsIds: [...options.gsIds] }),
     });
     if (answer.keyExpiry <= clock.now()) throw new GbaError('key-expired', 'the key of this B-TID has ended');
-    return sessionOf(btid, answer);
+    return sessionOf(btid, answer, choice, isPskUaId(uaId));
   }
 
-  function sessionOf(btid: string, { ksNaf, ksIntNaf, keyExpiry, impi, uss }: ZnAnswer): Session {
-    if (excludes(uss, 'UICC_BASED_KEY')) throw new GbaError('naf-not-allowed', 'the settings demand a key in the card');
-    const password = Buffer.from(ksNaf.bytes().toString('base64'), 'latin1');
+  function sessionOf(btid: string, answer: ZnAnswer, choice: UaKeyChoice, keepKey: boolean): Session {
+    const { ksNaf, ksIntNaf, keyExpiry, impi, uss } = answer;
+    const excluded = choice === 'uicc' ? 'ME_BASED_KEY' : 'UICC_BASED_KEY';
+    if (demands(uss, excluded)) throw new GbaError('naf-not-allowed', 'the settings demand the other key');
+    const chosen = choice === 'uicc' ? ksIntNaf : ksNaf;
+    if (chosen === undefined) throw new GbaError('btid-unknown', 'this bootstrapping has no key in the UICC');
+    const password = Buffer.from(chosen.bytes().toString('base64'), 'latin1');
+    const key = keepKey ? SecretKey.copyOf(chosen.bytes()) : undefined;
     const ha1 = computeHa1({ algorithm: options.algorithm, username: btid, realm: options.realm, password });
     password.fill(0);
     ksNaf.erase();
     ksIntNaf?.erase();
     return {
       ha1,
+      ...(key !== undefined && { key }),
       identity: { btid, keyExpiry, ...(impi !== undefined && { impi }), ...(uss !== undefined && { uss }) },
     };
   }
 
   function keep(btid: string, ua: string, session: Session): void {
     const oldest = sessions.keys().next().value;
-    if (oldest !== undefined && sessions.size >= options.limit && !sessions.has(btid)) sessions.delete(oldest);
+    if (oldest !== undefined && sessions.size >= options.limit && !sessions.has(btid)) drop(oldest);
     const perUa = sessions.get(btid) ?? new Map<string, Session>();
     perUa.set(ua, session);
     sessions.set(btid, perUa);
@@ -82,15 +97,15 @@ export function createSessions(options: SessionOptions, zn: ZnClient, clock: Clo
 
   return {
     peek,
-    find(btid, uaId) {
-      const known = peek(btid, uaId);
+    find(btid, uaId, choice = 'me') {
+      const known = peek(btid, uaId, choice);
       if (known !== undefined) return Promise.resolve(known);
-      const ua = uaId.toString('latin1');
+      const ua = nameOf(uaId, choice);
       const perUa = pending.get(btid) ?? new Map<string, Promise<Session>>();
       pending.set(btid, perUa);
       const waiting = perUa.get(ua);
       if (waiting !== undefined) return waiting;
-      const started = fetch(btid, uaId).then((session) => {
+      const started = fetch(btid, uaId, choice).then((session) => {
         // A `forget` in between has taken this map away: then the answer serves once and is not kept.
         if (pending.get(btid) === perUa) keep(btid, ua, session);
         return session;
@@ -104,13 +119,17 @@ export function createSessions(options: SessionOptions, zn: ZnClient, clock: Clo
       return started;
     },
     forget(btid) {
-      sessions.delete(btid);
+      drop(btid);
       pending.delete(btid);
     },
   };
 }
 
-/** The key of the ME is the one that this NAF takes; settings may demand the other one (TS 33.220 5.3.3). */
-function excludes(uss: readonly Uss[] | undefined, other: KeyChoice): boolean {
-  return uss?.some(({ keyChoice }) => keyChoiceOf(keyChoice ?? '') === other) === true;
+/** Settings may demand the key of the ME or that of the card (TS 33.220 5.3.3). */
+function demands(uss: readonly Uss[] | undefined, one: KeyChoice): boolean {
+  return uss?.some(({ keyChoice }) => keyChoiceOf(keyChoice ?? '') === one) === true;
+}
+
+function nameOf(uaId: Buffer, choice: UaKeyChoice): string {
+  return `${uaId.toString('latin1')}${choice}`;
 }

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { listenSchema, peerSchema, tlsFilesSchema } from '../http/index.ts';
-import { znRoutesSchema } from '../naf/index.ts';
+import { pskTlsSchema, znRoutesSchema } from '../naf/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
 export const roConfigSchema = z.strictObject({
   /** RO id: name in its certificate and its NAF FQDN. */
   id: z.string().min(1),
-  /** Machines come here: TLS with our certificate, Ua inside. */
+  /** Machines come here: PSK TLS, or TLS with our certificate and Digest inside. */
   ua: listenSchema,
+  pskTls: pskTlsSchema,
   /** SHOs and PVAs come here, by mutual TLS. */
   sbi: listenSchema,
   tls: tlsFilesSchema,

@@ -28,7 +28,8 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const shos = new Map(config.shos.map(({ id, peer }) => [id, net.createClient({ ...peer, tls })]));
   const outbox = createOutbox({ store, clock, random, timers, log, deliver: deliverOver((to) => shos.get(to), log) });
   const sharing = sharedNonces(config.store, store, sealingKey);
-  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log, ...sharing });
+  const plainPskSuites = config.pskTls === 'all';
+  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log, plainPskSuites, ...sharing });
   const registrations = createRegistrations(store, config);
   await registrations.seed();
   const { forget } = auth;
@@ -58,6 +59,7 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
     ...config.ua,
     tls,
     clientCertificate: 'none',
+    ...(config.pskTls !== 'off' && { psk: auth.psk }),
   });
   outbox.kick();
   const remindNoMore = every(

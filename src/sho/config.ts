@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listenSchema, peerSchema, signingFilesSchema, tlsFilesSchema } from '../http/index.ts';
-import { znRoutesSchema } from '../naf/index.ts';
+import { pskTlsSchema, znRoutesSchema } from '../naf/index.ts';
 import { storeConfigSchema } from '../store/index.ts';
 
 const hex16 = z.string().regex(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits');
@@ -29,8 +29,9 @@ const ownerSchema = z.strictObject({
 export const shoConfigSchema = z.strictObject({
   /** Operator id: name in its certificates and FQDN of its M2M server (a NAF). */
   id: z.string().min(1),
-  /** Machines come here: TLS with our certificate, Ua inside. */
+  /** Machines come here: PSK TLS, or TLS with our certificate and Digest inside. */
   ua: listenSchema,
+  pskTls: pskTlsSchema,
   /** Owners, ROs and PVAs come here, by mutual TLS. */
   sbi: listenSchema,
   tls: tlsFilesSchema,

@@ -97,7 +97,8 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const orders = createOrders(orderDeps, work, () => outbox.kick());
 
   const sharing = sharedNonces(config.store, store, sealingKey);
-  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log, ...sharing });
+  const plainPskSuites = config.pskTls === 'all';
+  const auth = gbaAuth({ fqdn: config.id, zn, clock, random, log, plainPskSuites, ...sharing });
   const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));
   const byMac = macListener(lettingGo, log);
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
@@ -112,6 +113,7 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
     ...config.ua,
     tls,
     clientCertificate: 'none',
+    ...(config.pskTls !== 'off' && { psk: auth.psk }),
   });
   outbox.kick();
   void lettingGo.resume().catch(() => log.warn('resume-postponed'));

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 const ROOT = join(import.meta.dirname, '../..');
 const SRC = join(ROOT, 'src');
 
-const PURE = ['base', 'aka', 'gba', 'token', 'x509', 'mcim', 'digest', 'diameter', 'http', 'store', 'flow'];
+const PURE = ['base', 'aka', 'gba', 'token', 'x509', 'mcim', 'digest', 'diameter', 'tls', 'http', 'store', 'flow'];
 /** Who may import whom: the table of the house (docs/architecture.md). */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mcim: ['base', 'aka', 'x509'],
   digest: ['base'],
   diameter: ['base', 'aka', 'gba'],
-  http: ['base', 'digest', 'gba'],
+  tls: ['base', 'gba'],
+  http: ['base', 'digest', 'gba', 'tls'],
   store: ['base'],
   flow: ['base', 'http', 'store'],
   owner: ['base', 'http', 'token', 'x509', 'store', 'flow'],

@@ -92,6 +92,9 @@ test('doctor names files, folders and addresses that cannot be used, and makes n
   const operator = (await doctor('sho', changed('sho-a', { ua: listen, sbi: listen, pva, id: 'other.test' }))).failed;
   assert.deepEqual([...operator.keys()].sort(), ['pva certificate', 'tls certificate']);
   assert.match(operator.get('tls certificate') ?? '', /certificate-other-name/);
+  const zn = [{ bsf: `${'long-name.'.repeat(24)}test`, peer: { url: 'https://127.0.0.1:1', serverName: 'bsf.test' } }];
+  const long = (await doctor('sho', changed('sho-a', { ua: listen, sbi: listen, zn }))).failed;
+  assert.match(long.get('PSK TLS') ?? '', /psk-identity-too-long.*shorter name/);
   const far = { address: '203.0.113.77', port: 18999 };
   const hss = (await doctor('hss', changed('hss-a', { sbi: far, subscribersFile: nope }))).failed;
   assert.deepEqual([...hss.keys()].sort(), ['sbi port', 'subscribersFile']);

@@ -73,7 +73,7 @@ test('inside TLS the key is of the suite of the connection; Ub runs once, later 
   const first = await ua.send('GET', '/a');
   assert.equal(first.body.toString(), PAGE);
   assert.equal(first.btid, (await tre.contexts())[0]?.btid);
-  assert.equal(ua.uaId()?.slice(0, 3).toString(), Buffer.from([1, 0, 1]).toString());
+  assert.equal(ua.uaIds()[0]?.slice(0, 3).toString(), Buffer.from([1, 0, 1]).toString());
   const refused = naf.codes.length;
   await ua.send('POST', '/b?x=1', { json: { a: 1 } });
   assert.equal(naf.codes.length, refused);

@@ -119,13 +119,14 @@ export async function startWorld() {
       })),
       silentLog,
     );
-    const proven = gbaAuth({ fqdn: name, zn, clock, log: silentLog }).protect(router);
+    const auth = gbaAuth({ fqdn: name, zn, clock, log: silentLog });
+    const proven = auth.protect(router);
     const listener: Listener = (req, res) => {
       if (state.down) req.socket.destroy();
       else if (req.url?.startsWith('/ua/')) proven(req, res);
       else router(req, res);
     };
-    const running = await listen(listener, { address: '127.0.0.1', port: 0, tls: pki.pem(name) });
+    const running = await listen(listener, { address: '127.0.0.1', port: 0, tls: pki.pem(name), psk: auth.psk });
     closers.push(
       () => running.close(),
       () => zn.close(),

@@ -27,7 +27,7 @@ export async function closeNafs(): Promise<void> {
 }
 
 /** A NAF in front of a real BSF, on plain HTTP unless `tls`. */
-export async function startNaf(lab: Lab, options: Partial<GbaAuthOptions> & { tls?: boolean } = {}) {
+export async function startNaf(lab: Lab, options: Partial<GbaAuthOptions> & { tls?: boolean; psk?: boolean } = {}) {
   const codes: unknown[] = [];
   const log: Log = { ...silentLog, info: (_event, fields) => void codes.push(fields?.['code']) };
   const zn = createZnClient({ routes: [{ bsf: BSF, peer: { url: lab.sbi, serverName: BSF } }], tls: lab.pki.pem(NAF) });
@@ -38,12 +38,13 @@ export async function startNaf(lab: Lab, options: Partial<GbaAuthOptions> & { tl
       return zn.fetch(query);
     },
   };
-  const { tls, ...auth } = options;
+  const { tls, psk, ...auth } = options;
   const naf = gbaAuth({ fqdn: NAF, zn: counted, clock: lab.clock, log, ...auth });
   const server = await listen(naf.protect(page), {
     address: '127.0.0.1',
     port: 0,
     ...(tls === true && { tls: lab.pki.pem(NAF) }),
+    ...(psk === true && { psk: naf.psk }),
   });
   const close = async () => {
     open.delete(close);

@@ -77,6 +77,7 @@ export async function startLab() {
     {
       id: RO,
       ua: free,
+      pskTls: 'forward-secret',
       sbi: free,
       tls: pki.files(RO),
       zn: [{ bsf: 'bsf.test', peer: peer(1, 'bsf.test') }],

@@ -44,7 +44,8 @@ test('the old SHO in the place of the RO: it has every key of its BSF and no cer
         [{ method: 'GET', path: '/ua/v1/delivery', handle: () => ({ status: 204 }) }],
         silentLog,
       );
-      const proven = gbaAuth({ fqdn: NAMES.ro, zn, clock: systemClock }).protect(nothing);
+      const auth = gbaAuth({ fqdn: NAMES.ro, zn, clock: systemClock });
+      const proven = auth.protect(nothing);
       for (const [name, served] of [
         [NAMES.oldSho, false],
         [NAMES.stranger, false],
@@ -60,7 +61,7 @@ test('the old SHO in the place of the RO: it has every key of its BSF and no cer
             });
             proven(req, res);
           },
-          { ...lab.plan.ro.ua, tls: loadTls(await lab.pki.tls(name)), clientCertificate: 'none' },
+          { ...lab.plan.ro.ua, tls: loadTls(await lab.pki.tls(name)), clientCertificate: 'none', psk: auth.psk },
         );
         for (const machine of lab.machines.values()) await machine.poke();
         await server.close();

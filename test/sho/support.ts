@@ -126,6 +126,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
   const config: Omit<ShoConfig, 'signing'> = {
     id: 'sho-a.test',
     ua: free,
+    pskTls: 'forward-secret',
     sbi: free,
     tls: pki.files('sho-a.test'),
     bsf: { fqdn: 'bsf.test', publicUrl: 'http://127.0.0.1:1/', admin: peer(bsf.ports.sbi, 'bsf.test') },

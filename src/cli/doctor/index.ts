@@ -12,6 +12,7 @@ import {
   probeFolder,
   probePair,
   probePort,
+  probePskTls,
   probeStore,
   probeTls,
 } from './probes.ts';
@@ -106,6 +107,15 @@ function probesOfPath(config: object, member: string, path: string, now: number)
     }
     case 'ca':
       return [{ what: 'ca certificate', work: () => probeCertificate(path, now), advice: ADVICE.certificate }];
+    case 'pskTls': {
+      const { zn } = z.object({ zn: z.array(z.object({ bsf: z.string() })) }).parse(config);
+      const work = (): string =>
+        probePskTls(
+          path,
+          zn.map(({ bsf }) => bsf),
+        );
+      return [{ what: 'PSK TLS', work, advice: 'A BSF needs a shorter name, or pskTls: off' }];
+    }
     case 'treDir':
       return [{ what: member, work: () => probeFolder(path), advice: ADVICE.folder }];
     case 'crlFile':

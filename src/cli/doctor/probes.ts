@@ -96,3 +96,17 @@ export function probeFile(path: string): string {
   readTextFile(path);
   return 'can be read';
 }
+
+/** What a TLS library passes on as an identity, octets; and what older ones do. */
+const IDENTITY_LIMIT = 256;
+const OLD_IDENTITY_LIMIT = 128;
+
+/** The B-TIDs of these BSFs fit into a psk_identity. */
+export function probePskTls(mode: string, bsfs: readonly string[]): string {
+  if (mode === 'off') return 'off: machines come by certificate and Digest';
+  const [longest = ''] = [...bsfs].sort((a, b) => b.length - a.length);
+  const { length } = `3GPP-bootstrapping-uicc;AAAAAAAAAAAAAAAAAAAAAA==@${longest}`;
+  const found = `${mode}, identities of up to ${length} octets`;
+  if (length > IDENTITY_LIMIT) throw new GbaError('psk-identity-too-long', `${found} with the BSF '${longest}'`);
+  return length > OLD_IDENTITY_LIMIT ? `${found} (older clients send ${OLD_IDENTITY_LIMIT})` : found;
+}
