@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { isLocalUrl } from '../owner/index.ts';
 
 /** `--log-level`, the same everywhere. */
 export const logLevelOption = (level: string): Option =>
@@ -44,3 +45,8 @@ export const parseHex =
     }
     return text.toLowerCase();
   };
+
+export function parseUrl(text: string): string {
+  if (!isLocalUrl(text)) throw new InvalidArgumentError('Expected http://host:port.');
+  return text;
+}

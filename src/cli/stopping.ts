@@ -19,3 +19,16 @@ export function closeOnSignal(close: (signal: 'SIGINT' | 'SIGTERM') => Promise<n
   process.on('SIGTERM', stop);
   return state;
 }
+
+/** Ends the waiting when told to; what is journalled stays. */
+export function stopOnSignal(): { signal: AbortSignal; code(): number | undefined } {
+  const controller = new AbortController();
+  let code: number | undefined;
+  const stop = (exitCode: number) => (): void => {
+    code ??= exitCode;
+    controller.abort();
+  };
+  process.on('SIGINT', stop(130));
+  process.on('SIGTERM', stop(143));
+  return { signal: controller.signal, code: () => code };
+}

@@ -45,6 +45,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'machine-unknown': 404,
   'serial-unknown': 404,
   conflict: 409,
+  'repeat-differs': 422,
   'invalid-transition': 409,
   'release-open': 409,
   'out-of-order': 503,

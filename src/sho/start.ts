@@ -30,7 +30,7 @@ export interface RunningSho {
   close(): Promise<void>;
 }
 
-/** How often orders are looked through for tokens that ran out, milliseconds. */
+/** How often orders and releases are looked through for tokens that ran out and machines to let go, milliseconds. */
 const LAPSE_MS = 60_000;
 
 /** An operator: old SHO for one machine and new SHO for another at the same time. */
@@ -114,11 +114,12 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
     clientCertificate: 'none',
   });
   outbox.kick();
-  void lettingGo.resume().catch(() => log.warn('resume-postponed'));
   const lapse = () =>
-    void Promise.all([orders.lapse(), releases.lapse()]).catch((error: unknown) =>
-      log.warn('lapse-failed', { code: codeOf(error) }),
-    );
+    void Promise.all([
+      orders.lapse(),
+      releases.lapse(),
+      lettingGo.resume().catch(() => log.warn('resume-postponed')),
+    ]).catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) }));
   const look = () =>
     void hssRestored.look().catch((error: unknown) => {
       // An HSS that is away is asked again; everybody else says so too.

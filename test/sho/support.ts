@@ -49,6 +49,8 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
   const memory = { driver: 'memory' } as const;
   const peer = (port: number, serverName: string) => ({ url: `https://127.0.0.1:${port}`, serverName });
 
+  /** Names and paths of servers that answer 503. */
+  const down = new Set<string>();
   const hssStore = createMemoryStore(systemClock);
   const hss = await startHss(
     {
@@ -61,7 +63,11 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
       store: memory,
       keyFile,
     },
-    { ...deps, store: hssStore },
+    {
+      ...deps,
+      store: hssStore,
+      wrap: (name, listener) => (req, res) => (down.has(name) ? void res.writeHead(503).end() : listener(req, res)),
+    },
   );
   const bsf = await startBsf(
     {
@@ -88,6 +94,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
         method: 'POST',
         path,
         handle(c) {
+          if (down.has(path)) return { status: 503 };
           received.push({ path, json: c.json({ parse: (value) => value as Record<string, unknown> }) });
           return { status, json: {} };
         },
@@ -162,6 +169,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
 
   return {
     received,
+    down,
     device,
     time,
     /** Starts the SHO anew on the same store, with these signing keys. */
