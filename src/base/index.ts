@@ -1,3 +1,4 @@
+export * from './address.ts';
 export * from './bytes.ts';
 export * from './environment.ts';
 export * from './errors.ts';
@@ -5,4 +6,5 @@ export * from './log.ts';
 export * from './retry.ts';
 export * from './sealer.ts';
 export * from './secret-key.ts';
+export * from './tally.ts';
 export * from './timers.ts';

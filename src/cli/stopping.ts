@@ -1,18 +1,21 @@
 import { fail } from './fail.ts';
 
 /** After this a close that hangs is not waited for any longer. */
-const LONGEST_CLOSE_MS = 5_000;
+const LONGEST_CLOSE_MS = 15_000;
 
 /**
  * Closes on SIGINT and SIGTERM and ends with the exit code that `close` gives. A terminal and npm both send Ctrl-C, so the
  * second one is not an order to give up on closing.
  */
-export function closeOnSignal(close: (signal: 'SIGINT' | 'SIGTERM') => Promise<number>): { readonly begun: boolean } {
+export function closeOnSignal(
+  close: (signal: 'SIGINT' | 'SIGTERM') => Promise<number>,
+  longestMs = LONGEST_CLOSE_MS,
+): { readonly begun: boolean } {
   const state = { begun: false };
   const stop = (signal: 'SIGINT' | 'SIGTERM'): void => {
     if (state.begun) return;
     state.begun = true;
-    setTimeout(() => process.exit(1), LONGEST_CLOSE_MS).unref();
+    setTimeout(() => process.exit(1), longestMs).unref();
     close(signal).then((code) => process.exit(code), fail);
   };
   process.on('SIGINT', stop);

@@ -15,6 +15,8 @@ import type { Entry, Op, Store } from '../store/index.ts';
 export const OUTBOX = 'outbox';
 /** How many messages to one receiver are under way at once. */
 const PARALLEL = 16;
+/** How long a closing outbox waits for answers. */
+const CUT_MS = 1_000;
 
 /** A message that must arrive: `id` is its idempotency key and its place in the store. */
 export interface OutboxMessage {
@@ -73,8 +75,11 @@ export interface Outbox {
   kick(): void;
   /** Tries all that is due now and waits for the answers. */
   flush(): Promise<void>;
-  /** Stops trying; what is queued stays queued. */
-  close(): Promise<void>;
+  /**
+   * Stops trying; what is queued stays queued. Attempts under way may end; `cut` is called when they take long, and should make
+   * them end (by closing the clients they wait on).
+   */
+  close(cut?: () => void): Promise<void>;
 }
 
 /**
@@ -205,11 +210,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
         await answers(fresh);
       }
     },
-    async close() {
+    async close(cut = () => {}) {
       closed = true;
       cancelLook?.();
+      const cancelCut = timers.after(CUT_MS, cut);
       await looking;
       await answers();
+      cancelCut();
     },
   };
 }

@@ -17,6 +17,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'method-not-allowed': 405,
   'media-type-unsupported': 415,
   'body-too-large': 413,
+  'headers-too-many': 431,
   'body-timeout': 408,
   overloaded: 503,
   'peer-unreachable': 503,

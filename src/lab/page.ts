@@ -30,6 +30,7 @@ export async function startPage(config: PageConfig, deps: FunctionDeps): Promise
   const listener: Listener = (req, res) => void app(req, res);
   const server = await listen(deps.wrap?.(config.fqdn, listener) ?? listener, {
     ...config.listen,
+    log,
     ...(config.https ? { tls } : {}),
   });
   return {

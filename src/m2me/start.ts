@@ -143,7 +143,7 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
     },
     bootstrap: () => inTurn(runUb),
   });
-  const server = await net.listen(deps.wrap?.('m2me local', listener) ?? listener, config.local);
+  const server = await net.listen(deps.wrap?.('m2me local', listener) ?? listener, { ...config.local, log });
   outbox.kick();
   pokeSoon();
 

@@ -105,11 +105,13 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const operators = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
   const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
     ...config.sbi,
+    log,
     tls,
     clientCertificate: 'required',
   });
   const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
     ...config.ua,
+    log,
     tls,
     clientCertificate: 'none',
   });
@@ -131,14 +133,17 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   };
   everyMinute();
   const lapseNoMore = every(timers, LAPSE_MS, everyMinute);
+  const closeClients = (): void => {
+    for (const client of [hss, bsf, ...peers.values()]) client.close();
+    ownZn?.close();
+  };
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {
       lapseNoMore();
       await Promise.all([sbi.close(), ua.close()]);
-      await outbox.close();
-      for (const client of [hss, bsf, ...peers.values()]) client.close();
-      ownZn?.close();
+      await outbox.close(closeClients);
+      closeClients();
       if (deps.store === undefined) await store.close();
     },
   };

@@ -21,7 +21,7 @@ type Lab = Awaited<ReturnType<typeof startTestBsf>>;
 const LIMIT = 8;
 let lab: Lab;
 before(async () => {
-  lab = await startTestBsf({ config: { maxOutstanding: LIMIT } });
+  lab = await startTestBsf({ config: { maxOutstandingFromOne: LIMIT } });
 });
 after(() => lab.bsf.close());
 

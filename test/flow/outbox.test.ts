@@ -378,3 +378,29 @@ test('a store that takes no writes does not make the receiver hear a message ove
   assert.equal(timers.ring(), 200, 'after a success the waits begin anew');
   await outbox.close();
 });
+
+test('closing waits for answers a while, then has the attempts cut off; the message stays', async () => {
+  const clock = settable();
+  const store = createMemoryStore(clock);
+  const timers = handTimers();
+  let cutOff = () => {};
+  const deliver = () =>
+    new Promise<Delivery>((_, reject) => {
+      cutOff = () => reject(new TypeError('the client was closed'));
+    });
+  const outbox = createOutbox({ store, clock, random: systemRandom, timers, log: silentLog, deliver });
+  await store.commit([enqueue(message('a'))]);
+  outbox.kick();
+  await turns();
+  let closed = false;
+  const closing = outbox
+    .close(() => cutOff())
+    .then(() => {
+      closed = true;
+    });
+  await turns();
+  assert.equal(closed, false);
+  assert.equal(timers.ring(), 1_000);
+  await closing;
+  assert.equal((await store.list('outbox')).length, 1);
+});
