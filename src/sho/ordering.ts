@@ -64,13 +64,14 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
     const former = await store.get<string>(ORDER_OF_IMPI, impi);
     const mine: Op = { space: ORDER_OF_IMPI, key: impi, expect: former?.version ?? 0, put: orderId };
     if (former === undefined) return [mine];
-    const withdrawal = `withdraw/${former.value}`;
-    if ((await queued(store, withdrawal)) !== undefined) {
+    const works = ['withdraw', 'prepare'].map((kind) => `${kind}/${former.value}`);
+    const waiting = await Promise.all(works.map((id) => queued(store, id)));
+    if (waiting.some((one) => one !== undefined)) {
       throw new GbaError('conflict', 'the former order of this subscription is still being withdrawn', {
         retryable: true,
       });
     }
-    return [mine, notQueued(withdrawal)];
+    return [mine, ...works.map(notQueued)];
   }
 
   /** The same order again, by its token's serial, however late. */

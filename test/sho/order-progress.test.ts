@@ -74,3 +74,29 @@ test('an order that nobody brings to its delivery ends with its token, and says 
   await eventually(() => lab.received.some(({ json }) => json['orderId'] === next));
   assert.equal(asked(), 0, 'the PVA is not asked for an order that has ended');
 });
+
+test('an order that ends while its subscription is on the way to the HSS leaves none there', async () => {
+  const own = await startLab(['only@b.test']);
+  try {
+    own.down.add('hss.test');
+    const { orderId } = await order(own);
+    assert.equal((await fromPva(own, await resultFor(own, orderId))).status, 204);
+    await becomes(own, orderId, 'preparing');
+    own.time.ahead = 2 * HOUR;
+    let letGo = () => {};
+    own.hold.puts = new Promise((resolve) => {
+      letGo = resolve;
+    });
+    own.down.clear();
+    await own.restart(['sho-a.test']);
+    await becomes(own, orderId, 'refused');
+    // The withdrawal has been at the HSS before what it withdraws.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    letGo();
+    own.hold.puts = undefined;
+    await eventually(() => own.hssHas('only@b.test'));
+    await eventually(async () => !(await own.hssHas('only@b.test')));
+  } finally {
+    await own.close();
+  }
+});

@@ -51,6 +51,8 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
 
   /** Names and paths of servers that answer 503. */
   const down = new Set<string>();
+  /** PUTs that reach the HSS wait for this. */
+  const hold: { puts: Promise<void> | undefined } = { puts: undefined };
   const hssStore = createMemoryStore(systemClock);
   const hss = await startHss(
     {
@@ -66,7 +68,11 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
     {
       ...deps,
       store: hssStore,
-      wrap: (name, listener) => (req, res) => (down.has(name) ? void res.writeHead(503).end() : listener(req, res)),
+      wrap: (name, listener) => (req, res) => {
+        if (down.has(name)) res.writeHead(503).end();
+        else if (req.method === 'PUT' && hold.puts !== undefined) void hold.puts.then(() => listener(req, res));
+        else listener(req, res);
+      },
     },
   );
   const bsf = await startBsf(
@@ -173,6 +179,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
   return {
     received,
     down,
+    hold,
     device,
     time,
     /** Starts the SHO anew on the same store, with these signing keys. */
