@@ -1,6 +1,7 @@
 // npm run bench: prints every figure as a ratio to a named reference that is measured in the same run. Names after it
-// choose: npm run bench -- vectors ub
+// choose: npm run bench -- vectors ub. `contexts` (1,000,000 live contexts, one to five minutes) runs only when it is named.
 import { benchChanges } from './changes.ts';
+import { benchContexts } from './contexts.ts';
 import { barePeak, benchMemory } from './memory.ts';
 import { benchPsk } from './psk.ts';
 import { benchStores } from './stores.ts';
@@ -22,11 +23,17 @@ const line = (name: string, figure: string, ratio: string, aim: string, referenc
   );
 };
 
+const CONTEXTS = 'contexts';
+const NAMES: readonly string[] = [...BENCHES.map(({ key }) => key), CONTEXTS];
 const selected = process.argv.slice(2);
-const unknown = selected.filter((name) => BENCHES.every(({ key }) => key !== name));
+const unknown = selected.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`unknown: ${unknown.join(', ')}; there are ${BENCHES.map(({ key }) => key).join(', ')}\n`);
+  process.stderr.write(`unknown: ${unknown.join(', ')}; there are ${NAMES.join(', ')}\n`);
   process.exit(2);
+}
+if (selected.includes(CONTEXTS)) {
+  for (const text of benchContexts()) process.stdout.write(`${text}\n`);
+  if (selected.length === 1) process.exit();
 }
 const bare = barePeak();
 line('what', 'figure', 'ratio', 'aim', 'to what');

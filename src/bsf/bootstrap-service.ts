@@ -24,6 +24,9 @@ export interface BootstrapOptions {
   keyLifetimeSeconds: number;
   challengeSeconds: number;
   maxOutstanding: number;
+  maxOutstandingFromOne: number;
+  maxOutstandingPerAddress: number;
+  maxOutstandingTotal: number;
   unknownAmf: Uint8Array;
   gbaURes: 'flipped' | 'plain';
 }
@@ -54,7 +57,13 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
   const pace = { first: createPace(random, deps.stopwatch), answer: createPace(random, deps.stopwatch) };
   /** AMF of challenges to identities that nobody has: what the HSS used last, so that the two cannot be told apart. */
   let shownAmf = options.unknownAmf;
-  const outstanding = createOutstanding(options.maxOutstanding, challengeMs, random.bytes(4).readUInt32BE());
+  const limits = {
+    perIdentity: options.maxOutstanding,
+    perIdentityAndAddress: options.maxOutstandingFromOne,
+    perAddress: options.maxOutstandingPerAddress,
+    total: options.maxOutstandingTotal,
+  };
+  const outstanding = createOutstanding(limits, challengeMs, random.bytes(4).readUInt32BE());
 
   async function impiOf(username: string): Promise<string> {
     if (!isTmpi(username)) return username;
@@ -83,13 +92,12 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
   async function challenge(
     request: UbRequest,
     watch: Watch,
-    run: { resynced: boolean; resync?: { rand: Buffer; auts: Buffer } },
+    run: { from: string; resynced: boolean; resync?: { rand: Buffer; auts: Buffer } },
   ): Promise<UbOutcome> {
     const { username } = request;
-    if (!outstanding.begin(username, clock.now())) {
-      throw new GbaError('overloaded', 'too many unfinished runs of this identity', { retryable: true });
-    }
     const impi = await impiOf(username);
+    // By the IMPI, whatever name it comes under: what is spared are its sequence numbers.
+    outstanding.begin(impi, run.from, clock.now());
     const before = await store.get<SubscriptionRecord>(SUBSCRIPTIONS, impi);
     const vector = await vectorFor(impi, run.resync);
     if (vector === undefined) {
@@ -125,11 +133,11 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
     return { kind: 'challenge', nonce: record.nonce };
   }
 
-  async function answer(request: UbRequest & { kind: 'answer' }, watch: Watch): Promise<UbOutcome> {
+  async function answer(request: UbRequest & { kind: 'answer' }, watch: Watch, from: string): Promise<UbOutcome> {
     const { credentials } = request;
     const refuse = (code: string, resynced = false) => {
       log.info('ub-refused', { code });
-      return challenge(request, watch, { resynced });
+      return challenge(request, watch, { from, resynced });
     };
     const rand = randOfNonce(credentials.nonce);
     const entry = rand === undefined ? undefined : await store.get<ChallengeRecord>(CHALLENGES, rand);
@@ -144,7 +152,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
         const made = makeContext(rand, pending, keys, credentials, options.name, clock.now());
         const context = await settle(deps, entry, made).finally(() => made.ks.erase());
         if (context === undefined) return await refuse('nonce-answered');
-        outstanding.finish(pending.username);
+        outstanding.finish(isTmpi(pending.username) ? pending.impi : pending.username, from);
         log.info('ub-bootstrapped', { btid: context.btid, impi: pending.impi });
         return { kind: 'done', context };
       }
@@ -155,6 +163,7 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
       if (pending.resynced) return await refuse('resync-repeated', true);
       log.info('ub-resynchronise', { impi: pending.impi });
       return await challenge(request, watch, {
+        from,
         resynced: true,
         resync: { rand: Buffer.from(rand, 'hex'), auts: credentials.auts },
       });
@@ -163,8 +172,11 @@ export function createBootstrapService(options: BootstrapOptions, deps: Bootstra
     }
   }
 
-  return (request: UbRequest): Promise<UbOutcome> => {
+  /** `from`: the address that the request came from. */
+  return (request: UbRequest, from: string): Promise<UbOutcome> => {
     const watch = pace[request.kind].start();
-    return request.kind === 'first' ? challenge(request, watch, { resynced: false }) : answer(request, watch);
+    return request.kind === 'first'
+      ? challenge(request, watch, { from, resynced: false })
+      : answer(request, watch, from);
   };
 }

@@ -59,8 +59,12 @@ export const bsfConfigSchema = z
     admin: z.array(z.string()).default([]),
     keyLifetimeSeconds: keyLifetimeSchema.default(86_400),
     challengeSeconds: z.int().min(1).max(600).default(30),
-    /** Unfinished runs of one identity in one challenge time; more are answered 503. */
+    /** Unfinished runs in one challenge time; more are answered 503: of one identity, of one from one address, */
     maxOutstanding: z.int().min(1).max(60_000).default(32),
+    maxOutstandingFromOne: z.int().min(1).max(60_000).default(8),
+    /** from one address (of IPv6: one /64), and in all. */
+    maxOutstandingPerAddress: z.int().min(1).max(60_000).default(256),
+    maxOutstandingTotal: z.int().min(1).max(10_000_000).default(65_536),
     /** AMF (hex) in challenges to identities that nobody has, until the first vector shows what the HSS uses. */
     unknownAmf: z
       .string()

@@ -1,4 +1,4 @@
-import { createSealer, fromHex, GbaError } from '../base/index.ts';
+import { createSealer, createTally, fromHex, GbaError } from '../base/index.ts';
 import { type DiameterNode, startDiameterNode, ZH_APPLICATION, ZN_APPLICATION } from '../diameter/index.ts';
 import { type FunctionDeps, portsOf } from '../flow/index.ts';
 import {
@@ -62,20 +62,23 @@ export async function startBsf(config: BsfConfig, deps: BsfDeps): Promise<Runnin
     { ...config, unknownAmf: fromHex(config.unknownAmf, 2) },
     { store, sealer, avSource, clock, random, log, stopwatch: deps.stopwatch },
   );
+  const overloads = createTally(log, 'ub-overload', clock);
   const opened: { close(): Promise<void> }[] = [];
   const open = async (name: string, listener: Listener, options: ListenOptions): Promise<number> => {
-    const server = await net.listen(deps.wrap?.(name, listener) ?? listener, options);
+    const server = await net.listen(deps.wrap?.(name, listener) ?? listener, { ...options, log });
     opened.push(server);
     return server.port;
   };
   const close = async () => {
-    await diameter?.close();
+    // What is under way may still need the HSS.
     await Promise.all(opened.map((server) => server.close()));
+    await diameter?.close();
+    overloads.flush();
     if (deps.avSource === undefined) avSource.close?.();
     await closeStore();
   };
   try {
-    const ubListener = createUbListener(config.name, service, log);
+    const ubListener = createUbListener(config.name, service, { log, overloads });
     const ub = await open(`${config.name} ub`, ubListener, config.ub);
     const ubHttps =
       config.ubHttps &&

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { codeOf, GbaError, type Log, messageOf } from '../base/index.ts';
+import { codeOf, GbaError, type Log, messageOf, type Tally } from '../base/index.ts';
 import { buildChallenge } from '../digest/index.ts';
 import { authorizationsOf, hasBody, type Listener, sendProblem, TMPI_TOKEN, UB_CONTENT_TYPE } from '../http/index.ts';
 import type { UbOutcome } from './bootstrap-service.ts';
+import { UbOverload } from './outstanding.ts';
 import type { Bootstrapped } from './procedures/bootstrap.ts';
 import { readUbRequest, type UbRequest, type UbRequestParts } from './procedures/read-request.ts';
 
@@ -13,21 +14,31 @@ const OPAQUE = '7562';
 const RETRY_SECONDS = '5';
 
 /** The Ub endpoint (TS 24.109 4) as a plain listener. `realm` is the BSF's configured name, never the Host header. */
-export function createUbListener(realm: string, serve: (request: UbRequest) => Promise<UbOutcome>, log: Log): Listener {
+export function createUbListener(
+  realm: string,
+  serve: (request: UbRequest, from: string) => Promise<UbOutcome>,
+  { log, overloads }: { log: Log; overloads: Tally },
+): Listener {
+  const refuse = (res: ServerResponse, error: unknown): void => {
+    // In a flood a line for each would be one more.
+    if (error instanceof UbOverload) overloads.add(error.limit);
+    else logRefusal(error, log);
+    sendRefusal(res, error);
+  };
   return (req, res) => {
     let request: UbRequest;
     try {
       request = readUbRequest(partsOf(req), realm, OPAQUE);
     } catch (error) {
-      refuse(res, error, log);
+      refuse(res, error);
       return;
     }
-    serve(request).then(
+    serve(request, req.socket.remoteAddress ?? '').then(
       (outcome) => {
         if (outcome.kind === 'challenge') sendChallenge(res, realm, outcome.nonce);
         else sendContext(res, outcome.context);
       },
-      (error: unknown) => refuse(res, error, log),
+      (error: unknown) => refuse(res, error),
     );
   };
 }
@@ -65,10 +76,14 @@ function sendContext(res: ServerResponse, context: Bootstrapped): void {
   res.end(context.body.toString('latin1'), 'latin1');
 }
 
-function refuse(res: ServerResponse, error: unknown, log: Log): void {
+function logRefusal(error: unknown, log: Log): void {
   const code = codeOf(error);
   if (error instanceof GbaError) log.info('ub-refused', { code });
   else log.error('ub-failed', { code, message: messageOf(error) });
+}
+
+function sendRefusal(res: ServerResponse, error: unknown): void {
+  const code = codeOf(error);
   const headers: Record<string, string> = { server: SERVER };
   if (code === 'method-not-allowed') headers['allow'] = 'GET';
   if (error instanceof GbaError && error.retryable) headers['retry-after'] = RETRY_SECONDS;

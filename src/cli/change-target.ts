@@ -1,11 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { GbaError, systemClock, systemRandom } from '../base/index.ts';
 import {
   type Connected,
   connectOwner,
   type FleetRow,
-  isLocalUrl,
   type OwnerConfig,
   type OwnerJournal,
   ownerConfigSchema,
@@ -15,6 +14,7 @@ import {
 } from '../owner/index.ts';
 import { loadConfig } from './config-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
+import { parseUrl } from './options.ts';
 
 /** Which machines a command is about. */
 export interface ChangeOptions {
@@ -42,11 +42,6 @@ export function addKind(command: Command): Command {
       new Option('--variant <variant>', "form of the token; default: the configuration's").choices([...VARIANTS]),
     )
     .option('--both-present', 'the machines hold the new subscription already');
-}
-
-function parseUrl(text: string): string {
-  if (!isLocalUrl(text)) throw new InvalidArgumentError('Expected http://host:port.');
-  return text;
 }
 
 /** The machines of the command line, before anything is opened; wrong usage ends the command. */

@@ -9,6 +9,7 @@ import { registerFunctions } from './commands/function.ts';
 import { registerGuss } from './commands/guss.ts';
 import { registerLab } from './commands/lab.ts';
 import { registerM2meBootstrap } from './commands/m2me-bootstrap.ts';
+import { registerOrder } from './commands/order.ts';
 import { registerOwner } from './commands/owner.ts';
 import { registerPki } from './commands/pki.ts';
 import { registerStore } from './commands/store.ts';
@@ -36,11 +37,12 @@ const program = new Command('gba')
   .exitOverride()
   .addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 refused or failed (one line on standard error says why), 2 wrong usage.',
+    '\nExit codes: 0 done, 1 refused or failed (one line on standard error says why), 2 wrong usage,\n3 still under way (`gba order status`).',
   );
 
 registerLab(program);
 registerChange(program);
+registerOrder(program);
 const functions = registerFunctions(program);
 registerGuss(functions.hss);
 registerM2meBootstrap(functions.m2me);

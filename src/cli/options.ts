@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { proxySchema } from '../naf/index.ts';
+import { isLocalUrl } from '../owner/index.ts';
 
 /** `--log-level`, the same everywhere. */
 export const logLevelOption = (level: string): Option =>
@@ -50,5 +51,10 @@ export const parseHex =
 export function parseUpstream(text: string): string {
   const { success } = proxySchema.shape.upstream.safeParse(text);
   if (!success) throw new InvalidArgumentError('Expected an http or https address without user, query and fragment.');
+  return text;
+}
+
+export function parseUrl(text: string): string {
+  if (!isLocalUrl(text)) throw new InvalidArgumentError('Expected http://host:port.');
   return text;
 }

@@ -1,9 +1,22 @@
-import { type Cancel, type Clock, codeOf, type Log, type Random, systemTimers, type Timers } from '../base/index.ts';
+import {
+  type Backoff,
+  backoffMs,
+  type Cancel,
+  type Clock,
+  codeOf,
+  type Log,
+  type Random,
+  RETRY,
+  systemTimers,
+  type Timers,
+} from '../base/index.ts';
 import type { Entry, Op, Store } from '../store/index.ts';
 
 export const OUTBOX = 'outbox';
 /** How many messages to one receiver are under way at once. */
 const PARALLEL = 16;
+/** How long a closing outbox waits for answers. */
+const CUT_MS = 1_000;
 
 /** A message that must arrive: `id` is its idempotency key and its place in the store. */
 export interface OutboxMessage {
@@ -34,6 +47,16 @@ export function dequeue(id: string): Op {
   return { space: OUTBOX, key: id, delete: true };
 }
 
+/** The check that no message `id` waits: for a commit that must not overtake it. */
+export function notQueued(id: string): Op {
+  return { space: OUTBOX, key: id, expect: 0 };
+}
+
+/** How often a message that still waits has been tried, and when it will be next (milliseconds since 1970; 0: now). */
+export async function queued(store: Store, id: string): Promise<{ attempts: number; dueAt: number } | undefined> {
+  return (await store.get<Queued>(OUTBOX, id))?.value;
+}
+
 export type Delivery = 'done' | 'retry' | 'drop';
 
 export interface OutboxOptions {
@@ -44,8 +67,7 @@ export interface OutboxOptions {
   log: Log;
   /** `done` and `drop` end the message; `retry`, or a throw, tries again later. */
   deliver(message: OutboxMessage): Promise<Delivery>;
-  baseMs?: number;
-  maxMs?: number;
+  backoff?: Backoff;
 }
 
 export interface Outbox {
@@ -53,15 +75,11 @@ export interface Outbox {
   kick(): void;
   /** Tries all that is due now and waits for the answers. */
   flush(): Promise<void>;
-  /** Stops trying; what is queued stays queued. */
-  close(): Promise<void>;
-}
-
-/** Wait before attempt n (from 1): exponential with full jitter in the upper half, milliseconds. */
-export function backoffMs(attempt: number, random: Random, baseMs: number, maxMs: number): number {
-  const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(attempt - 1, 20));
-  const fraction = random.bytes(4).readUInt32BE() / 0x1_0000_0000;
-  return Math.round(ceiling / 2 + (ceiling / 2) * fraction);
+  /**
+   * Stops trying; what is queued stays queued. Attempts under way may end; `cut` is called when they take long, and should make
+   * them end (by closing the clients they wait on).
+   */
+  close(cut?: () => void): Promise<void>;
 }
 
 /**
@@ -69,13 +87,15 @@ export function backoffMs(attempt: number, random: Random, baseMs: number, maxMs
  * does not answer holds up its own messages only.
  */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { store, clock, random, timers = systemTimers, log, deliver, baseMs = 200, maxMs = 60_000 } = options;
+  const { store, clock, random, timers = systemTimers, log, deliver, backoff = RETRY.outbox } = options;
   /** Attempts that have no answer yet, by message id. */
   const underway = new Map<string, { to: string; ended: Promise<void> }>();
   let looking: Promise<void> | undefined;
   let again = false;
   let closed = false;
   let cancelLook: Cancel | undefined;
+  /** Failures of the store in a row. */
+  let strikes = 0;
 
   async function attempt({ key, value, version }: Entry<Queued>): Promise<void> {
     let delivery: Delivery = 'retry';
@@ -86,7 +106,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     }
     if (delivery === 'drop') log.warn('outbox-dropped', { id: key, to: value.to });
     const attempts = value.attempts + 1;
-    const dueAt = clock.now() + backoffMs(attempts, random, baseMs, maxMs);
+    const dueAt = clock.now() + backoffMs(attempts, random, backoff);
     const after = delivery === 'retry' ? { put: { ...value, attempts, dueAt } } : { delete: true as const };
     // Only this very message: one enqueued anew under the same id meanwhile stays.
     await store.commit([{ space: OUTBOX, key, expect: version, ...after }]);
@@ -96,6 +116,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const end = () => underway.delete(entry.key);
     const ended = attempt(entry).then(
       () => {
+        strikes = 0;
         end();
         kick();
       },
@@ -110,7 +131,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** Starts what is due; says when the next message will be. */
   async function look(): Promise<void> {
     const entries = await store.list<Queued>(OUTBOX);
-    let wait = maxMs;
+    let wait: number = backoff.longestMs;
     for (const entry of entries) {
       if (closed) return;
       if (underway.has(entry.key)) continue;
@@ -118,6 +139,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if (ms > 0) wait = Math.min(wait, ms);
       else if (underwayTo(entry.value.to) < PARALLEL) start(entry);
     }
+    // While something is under way, whether the store takes writes again is not known yet.
+    if (underway.size === 0) strikes = 0;
     // Also when nothing waits: what another process, or a commit without an answer, has put here is kicked by nobody.
     lookAgainIn(wait);
   }
@@ -131,7 +154,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** Milliseconds until a message is due; one further away than any wait is due now: the clock has been set back. */
   function waitOf(message: Queued): number {
     const wait = message.dueAt - clock.now();
-    return wait <= 0 || wait > maxMs ? 0 : wait;
+    return wait <= 0 || wait > backoff.longestMs ? 0 : wait;
   }
 
   function lookAgainIn(ms: number): void {
@@ -142,7 +165,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** Not a peer but the store: what is queued must still be tried without anyone's kick, and not in a tight circle. */
   function storeFailed(error: unknown): void {
     log.error('outbox-failed', { code: codeOf(error) });
-    lookAgainIn(maxMs);
+    strikes++;
+    lookAgainIn(backoffMs(strikes, random, backoff));
   }
 
   function run(): Promise<void> {
@@ -186,11 +210,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
         await answers(fresh);
       }
     },
-    async close() {
+    async close(cut = () => {}) {
       closed = true;
       cancelLook?.();
+      const cancelCut = timers.after(CUT_MS, cut);
       await looking;
       await answers();
+      cancelCut();
     },
   };
 }

@@ -53,14 +53,15 @@ async function serve(config: HssConfig, deps: FunctionDeps, store: Store): Promi
   try {
     const server = await portsOf(deps).net.listen(deps.wrap?.(config.name, listener) ?? listener, {
       ...config.sbi,
+      log,
       tls,
       clientCertificate: 'required',
     });
     return {
       ports: { sbi: server.port, ...(diameter?.port !== undefined && { diameter: diameter.port }) },
       async close() {
-        await diameter?.close();
         await server.close();
+        await diameter?.close();
       },
     };
   } catch (error) {

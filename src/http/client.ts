@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
-import { GbaError } from '../base/index.ts';
+import { GbaError, RETRY } from '../base/index.ts';
 import { isKeyRefusal, type PskOffer, pskCiphers, pskConnectOptions, pskUaIdOf } from '../tls/index.ts';
 import { type Answer, answerOf } from './answer.ts';
 
@@ -60,8 +60,6 @@ function secureContextOf(tls: {
   return made;
 }
 
-const TIMEOUT_MS = 10_000;
-const DEADLINE_MS = 60_000;
 const ANSWER_LIMIT = 4 * 1024 * 1024;
 
 /** A keep-alive HTTP/1.1 client for one peer. Certificates are always verified against `tls.ca` and `serverName`. */
@@ -86,14 +84,14 @@ export function createClient(options: ClientOptions): HttpClient {
       host,
       port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
       path: prefix + path,
-      timeout: options.timeoutMs ?? TIMEOUT_MS,
+      timeout: options.timeoutMs ?? RETRY.exchange.silenceMs,
       headers: {
         host: url.port === '' ? serverName : `${serverName}:${url.port}`,
         ...(body === undefined ? {} : { 'content-type': type, 'content-length': String(body.length) }),
         ...sending.headers,
       },
     };
-    const limits = { octets: options.answerLimit ?? ANSWER_LIMIT, ms: options.deadlineMs ?? DEADLINE_MS };
+    const limits = { octets: options.answerLimit ?? ANSWER_LIMIT, ms: options.deadlineMs ?? RETRY.exchange.deadlineMs };
     return await exchange(secure ? httpsRequest : httpRequest, request, body, {
       ...limits,
       psk: options.psk !== undefined,

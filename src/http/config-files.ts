@@ -3,10 +3,21 @@ import { z } from 'zod';
 import { fromHex, GbaError, SecretKey } from '../base/index.ts';
 import type { TlsCredentials } from './server.ts';
 
+/** What one server takes at most; left out: `DEFAULT_LIMITS`. */
+const limitsSchema = z.strictObject({
+  /** Open connections. */
+  connections: z.int().min(1).max(1_000_000).optional(),
+  /** Open connections from one IPv4 address, or one IPv6 /64. */
+  connectionsPerAddress: z.int().min(1).max(1_000_000).optional(),
+  /** For how long requests under way are still answered when the function ends. */
+  drainSeconds: z.number().min(0).max(60).optional(),
+});
+
 /** Where a server listens. Port 0 takes a free one. */
 export const listenSchema = z.strictObject({
   address: z.string().default('127.0.0.1'),
   port: z.int().min(0).max(65535),
+  limits: limitsSchema.optional(),
 });
 
 /** Another party's server: where to connect and the name its certificate must carry. */

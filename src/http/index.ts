@@ -3,6 +3,7 @@ export * from './authorizations.ts';
 export * from './body.ts';
 export * from './client.ts';
 export * from './config-files.ts';
+export * from './idempotency.ts';
 export * from './json.ts';
 export * from './nbsp-gba.ts';
 export * from './net.ts';

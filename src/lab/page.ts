@@ -36,6 +36,7 @@ export async function startPage(config: PageConfig, deps: FunctionDeps): Promise
   const listener = auth.protect(behind.listener);
   const server = await listen(deps.wrap?.(config.fqdn, listener) ?? listener, {
     ...config.listen,
+    log,
     ...(config.https ? { tls, psk: auth.psk } : {}),
   });
   return {

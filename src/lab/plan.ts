@@ -42,6 +42,9 @@ const AMF = '0000';
 export const MACHINES = 'machines';
 /** From so many machines on they look for work more seldom while there is none. */
 const CROWD = 50;
+/** Of a lab's servers: more than any fleet in one process needs. */
+const CONNECTIONS = 100_000;
+const OUTSTANDING = 60_000;
 
 /** How machines speak Ua; what is left out is as the machine's configuration has it. */
 export type UaMethods = Partial<Pick<M2meConfig, 'ua' | 'roUa'>>;
@@ -74,16 +77,21 @@ export async function planLab(
     return path;
   };
 
+  /** Where machines come: in a lab all of them have one address. */
+  const takeForMachines = () => ({
+    ...take(),
+    limits: { connections: CONNECTIONS, connectionsPerAddress: CONNECTIONS },
+  });
   const at = {
     page: take(),
-    ub: new Map(shos.map((sho) => [sho, take()])),
+    ub: new Map(shos.map((sho) => [sho, takeForMachines()])),
     zn: new Map(shos.map((sho) => [sho, take()])),
     hss: new Map(shos.map((sho) => [sho, take()])),
-    shoUa: new Map(shos.map((sho) => [sho, take()])),
+    shoUa: new Map(shos.map((sho) => [sho, takeForMachines()])),
     shoSbi: new Map(shos.map((sho) => [sho, take()])),
-    roUa: take(),
+    roUa: takeForMachines(),
     roSbi: take(),
-    pvaM2me: take(),
+    pvaM2me: takeForMachines(),
     pvaSbi: take(),
   };
   const of = (map: Map<string, { address: string; port: number }>, sho: string) =>
@@ -136,6 +144,7 @@ export async function planLab(
         ],
         admin: [sho],
         unknownAmf: AMF,
+        maxOutstandingPerAddress: OUTSTANDING,
         store: store(bsfOf(sho)),
         keyFile: pki.sealingKey(bsfOf(sho)),
       }),

@@ -55,11 +55,13 @@ async function statusOf(machine: Machine) {
   return {
     m2meId: machine.config.id,
     ...(identity !== undefined && { impi: identity.impi, operator: identity.sho.id }),
+    ...(machine.nextPollAt !== undefined && { nextPollAt: machine.nextPollAt }),
     ...(change !== undefined && {
       change: {
         serial: change.serial,
         state: change.state,
         number: change.number,
+        since: change.since,
         newSho: change.claims.newSho.id,
         ...(change.reason !== undefined && { reason: change.reason }),
         ...lastRefusal(machine, change.serial),

@@ -29,6 +29,10 @@ export interface Machine extends Pick<FunctionDeps, 'clock' | 'random' | 'log' |
   refusals: Map<string, string>;
   /** When the old SHO was last asked whether it wants a release back, milliseconds. */
   recallAskedAt: number;
+  /** What went wrong since the last poll began. */
+  setbacks: number;
+  /** When it polls next, milliseconds; undefined while it is at it. */
+  nextPollAt: number | undefined;
   /** Steps already shown by this process, so that a repeat of a message is not shown as a step again. */
   shown: Set<string>;
 }

@@ -13,6 +13,7 @@ import { createJournal, type Journal } from './journal.ts';
 import { createLinks } from './links.ts';
 import { localListener } from './local.ts';
 import type { Machine } from './machine.ts';
+import { nextPollMs, paceBootstrap } from './pace.ts';
 import { clearLeftovers, deliverReturn } from './steps/give-back.ts';
 import { takeTurn } from './steps/index.ts';
 import { createDurableFiles, type Disk, openTre } from './tre/index.ts';
@@ -61,13 +62,14 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
     links.renewLive();
     return context;
   };
+  const pacedUb = paceBootstrap(runUb, { pollMs: config.pollMs, clock, random });
   const links = createLinks({
     ca: readTextFile(config.ca),
     known: [config.sho, config.ro, config.pva],
     method: (id) => (id === config.ro.id ? config.roUa : config.ua),
     net,
     tre,
-    bootstrap: runUb,
+    bootstrap: pacedUb,
     carrier: deps.carrier ?? ALWAYS_UP,
     clock,
     random,
@@ -83,11 +85,13 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
     journal,
     downloads: createDownloads(config.treDir, files),
     links,
-    bootstrap: runUb,
+    bootstrap: pacedUb,
     kickOutbox: () => outbox.kick(),
     isOldSho: (certificate) => isSignerOf(tre.identity()?.sho.id, certificate, authority, clock.now()),
     refusals: new Map(),
     recallAskedAt: Number.NEGATIVE_INFINITY,
+    setbacks: 0,
+    nextPollAt: undefined,
     shown: new Set(),
   };
   const outbox = createOutbox({
@@ -103,10 +107,15 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
   const inTurn = createTurns();
   let closed = false;
   let busy = true;
+  /** Polls in a row that went wrong and brought nothing forward. */
+  let setbacks = 0;
   let cancelPoll: Cancel | undefined;
   const poke = () =>
     inTurn(async () => {
-      for (let turn = 0; turn < TURNS && !closed && (await takeTurn(machine)); turn++);
+      machine.setbacks = 0;
+      let turn = 0;
+      while (turn < TURNS && !closed && (await takeTurn(machine))) turn++;
+      setbacks = turn === 0 && machine.setbacks > 0 ? setbacks + 1 : 0;
       busy = await isBusy(journal);
     });
   let waiting = false;
@@ -114,13 +123,17 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
   function pokeSoon(): void {
     if (waiting || closed) return;
     waiting = true;
+    machine.nextPollAt = undefined;
     poke()
       .catch((error: unknown) => log.error('turn-failed', { code: codeOf(error) }))
       .finally(() => {
         waiting = false;
         cancelPoll?.();
         const ms = busy ? config.pollMs : (config.idlePollMs ?? config.pollMs);
-        if (!closed) cancelPoll = timers.after(ms, pokeSoon);
+        if (closed) return;
+        const wait = nextPollMs(ms, setbacks, random);
+        machine.nextPollAt = clock.now() + wait;
+        cancelPoll = timers.after(wait, pokeSoon);
       });
   }
 
@@ -132,7 +145,7 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
     },
     bootstrap: () => inTurn(runUb),
   });
-  const server = await net.listen(deps.wrap?.('m2me local', listener) ?? listener, config.local);
+  const server = await net.listen(deps.wrap?.('m2me local', listener) ?? listener, { ...config.local, log });
   outbox.kick();
   pokeSoon();
 

@@ -1,4 +1,4 @@
-import { type Clock, codeOf, fromBase64, GbaError } from '../base/index.ts';
+import { type Clock, codeOf, fromBase64, GbaError, toHex } from '../base/index.ts';
 import type { Net } from '../http/index.ts';
 import { announcementOf } from '../token/index.ts';
 import type { Signer } from '../x509/index.ts';
@@ -54,7 +54,10 @@ async function atMachine<T>(work: () => Promise<T>): Promise<T> {
 async function release(tools: OwnerTools, { m2meId, machine, variant = 'gba' }: Target, until: number): Promise<void> {
   const { oldSho, newSho, signer, journal, roId } = tools;
   const keys = await patiently(tools, until, () => newSho.signingKeys());
-  const composed = await patiently(tools, until, () => oldSho.release({ m2meId, newSho: keys, roId, variant }));
+  // Durable before it is used: whoever goes on after a crash asks for the same release, not for one more.
+  const key = journal.of(m2meId).releaseKey ?? toHex(tools.random.bytes(16));
+  await journal.note(m2meId, { releaseKey: key });
+  const composed = await patiently(tools, until, () => oldSho.release({ m2meId, newSho: keys, roId, variant, key }));
   const { serial } = composed;
   let { token } = composed;
   if (token === undefined) {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { Clock, Random } from '../base/index.ts';
+import { type Clock, type Random, RETRY } from '../base/index.ts';
 import { loadTls, readTextFile } from '../http/index.ts';
 import { loadSigner } from '../x509/index.ts';
 import type { OwnerTools } from './change.ts';
@@ -8,9 +8,6 @@ import { createGate, gated } from './gate.ts';
 import { openOwnerJournal } from './journal.ts';
 import { createOperatorClient, type OperatorClient } from './operator-client.ts';
 
-/** Waits between repeats of one step, and between requests to an operator that asked for less, milliseconds. */
-const PACE = { firstMs: 200, longestMs: 10_000 };
-const PAUSE = { firstPauseMs: 500, longestPauseMs: 60_000 };
 /** Signing keys of the new operator are asked for anew after this: they may roll over during a long run. */
 const KEYS_FOR_MS = 60_000;
 
@@ -31,7 +28,7 @@ export async function connectOwner(
   const signing = config.signing ?? config.tls;
   const signer = loadSigner({ cert: readTextFile(signing.cert), key: readTextFile(signing.key) });
   const operator = ({ peer }: OwnerConfig['oldOperator']): OperatorClient => {
-    const gate = createGate({ parallel: config.perOperator, ...PAUSE, clock, random, signal });
+    const gate = createGate({ parallel: config.perOperator, pause: RETRY.operatorBusy, clock, random, signal });
     return gated(createOperatorClient({ ...peer, tls }), gate, clock, KEYS_FOR_MS);
   };
   const journal = await openOwnerJournal(config.journal, clock);
@@ -48,7 +45,7 @@ export async function connectOwner(
     clock,
     wallClock: clock,
     random,
-    pace: PACE,
+    pace: RETRY.owner,
     ...(signal === undefined ? {} : { signal }),
   };
   return {

@@ -1,14 +1,12 @@
-import type { Clock, Random } from '../base/index.ts';
-import { backoffMs } from '../flow/index.ts';
+import { type Backoff, backoffMs, type Clock, type Random } from '../base/index.ts';
 import { OperatorBusy, type OperatorClient } from './operator-client.ts';
 import { type Patience, rest } from './patience.ts';
 
 export interface GateOptions {
   /** Requests under way at once. */
   parallel: number;
-  /** First and longest pause after the operator asked for less, milliseconds. */
-  firstPauseMs: number;
-  longestPauseMs: number;
+  /** Pauses after the operator asked for less. */
+  pause: Backoff;
   clock: Clock;
   random: Random;
   signal?: AbortSignal | undefined;
@@ -20,7 +18,7 @@ export interface Gate {
 }
 
 export function createGate(options: GateOptions): Gate {
-  const { parallel, firstPauseMs, longestPauseMs, clock, random, signal } = options;
+  const { parallel, clock, random, signal } = options;
   const patience: Patience = { wallClock: clock, random, pace: { firstMs: 0, longestMs: 0 }, signal };
   const waiting: (() => void)[] = [];
   let inside = 0;
@@ -44,8 +42,8 @@ export function createGate(options: GateOptions): Gate {
     // Many were under way when it began: only the first of them counts.
     if (clock.now() < pausedUntil) return;
     strikes++;
-    const pause = backoffMs(strikes, random, firstPauseMs, longestPauseMs);
-    pausedUntil = clock.now() + Math.max(pause, Math.min(error.retryAfterMs ?? 0, longestPauseMs));
+    const pauseMs = backoffMs(strikes, random, options.pause);
+    pausedUntil = clock.now() + Math.max(pauseMs, Math.min(error.retryAfterMs ?? 0, options.pause.longestMs));
   }
 
   return {

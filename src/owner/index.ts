@@ -9,6 +9,8 @@ export * from './instruction.ts';
 export * from './journal.ts';
 export * from './machine-client.ts';
 export * from './operator-client.ts';
+export * from './order-view.ts';
+export * from './order-watch.ts';
 export * from './patience.ts';
 export * from './progress.ts';
 export * from './rate.ts';

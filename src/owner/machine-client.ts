@@ -6,11 +6,15 @@ const statusSchema = z.looseObject({
   m2meId: z.string(),
   impi: z.string().optional(),
   operator: z.string().optional(),
+  /** When it looks for work again, ms since 1970. */
+  nextPollAt: z.number().optional(),
   change: z
     .looseObject({
       serial: z.string(),
       state: z.string(),
       number: z.number(),
+      /** When it entered this state, ms since 1970. */
+      since: z.number().optional(),
       reason: z.string().optional(),
       lastRefusal: z.string().optional(),
     })

@@ -1,12 +1,34 @@
 import { z } from 'zod';
 import { codeOf, fromBase64, GbaError } from '../base/index.ts';
-import { type Answer, type ClientOptions, type Net, type SendOptions, systemNet } from '../http/index.ts';
+import {
+  type Answer,
+  type ClientOptions,
+  idempotencyHeader,
+  type Net,
+  type SendOptions,
+  systemNet,
+} from '../http/index.ts';
 import { orderFormOf } from '../token/index.ts';
 
 const signingKeysSchema = z.looseObject({ id: z.string(), keyHashes: z.array(z.string()).min(1).max(4) });
 const releaseSchema = z.looseObject({ serial: z.string(), claims: z.string(), token: z.string().optional() });
 const orderSchema = z.looseObject({ orderId: z.string() });
-const orderStateSchema = z.looseObject({ orderId: z.string(), state: z.string(), reason: z.string().optional() });
+const orderStateSchema = z.looseObject({
+  orderId: z.string(),
+  state: z.string(),
+  reason: z.string().optional(),
+  since: z.string().optional(),
+  steps: z.array(z.looseObject({ step: z.number(), at: z.string() })).optional(),
+  endsAt: z.string().optional(),
+  waiting: z
+    .looseObject({
+      for: z.string(),
+      step: z.number(),
+      attempts: z.number().optional(),
+      nextAttemptAt: z.string().optional(),
+    })
+    .optional(),
+});
 const releaseStateSchema = z.looseObject({ state: z.string() });
 
 export type OrderStatus = z.infer<typeof orderStateSchema>;
@@ -30,6 +52,8 @@ interface ReleaseWish {
   roId: string;
   validitySeconds?: number;
   variant?: Variant;
+  /** Names this wish: a repeat under the same key is the same release. */
+  key?: string;
 }
 
 interface OrderWish {
@@ -94,8 +118,9 @@ export function createOperatorClient(options: ClientOptions, net: Net = systemNe
       const { id, keyHashes } = (await call('GET', '/public/v1/signing-keys')).json(signingKeysSchema);
       return { id, keyHashes };
     },
-    async release(wish) {
-      return releaseOf((await call('POST', '/owner/v1/releases', { json: wish })).json(releaseSchema));
+    async release({ key, ...json }) {
+      const headers = key === undefined ? {} : idempotencyHeader(key);
+      return releaseOf((await call('POST', '/owner/v1/releases', { json, headers })).json(releaseSchema));
     },
     async consent(serial, signature) {
       const json = { signature: Buffer.from(signature).toString('base64') };

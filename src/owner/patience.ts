@@ -1,20 +1,12 @@
-import { type Clock, GbaError, type Random, type Timers } from '../base/index.ts';
-import { backoffMs } from '../flow/index.ts';
-
-/** How long and how often one step is tried, milliseconds. */
-export interface Pace {
-  /** First wait of a repeat, and of a look. */
-  firstMs: number;
-  /** Longest one. */
-  longestMs: number;
-}
+import { type Backoff, backoffMs, type Clock, GbaError, type Random, type Timers } from '../base/index.ts';
 
 export interface Patience {
   /** Measures durations: need not be the clock of the parties. */
   wallClock: Clock;
   random: Random;
   timers?: Timers;
-  pace: Pace;
+  /** Between tries of one step, and between looks. */
+  pace: Backoff;
   signal?: AbortSignal | undefined;
 }
 
@@ -55,6 +47,6 @@ export async function patiently<T>(patience: Patience, until: number, work: () =
       const passing = error instanceof GbaError && error.retryable && error.code !== 'interrupted';
       if (!passing || wallClock.now() > until) throw error;
     }
-    await rest(patience, backoffMs(attempt, random, pace.firstMs, pace.longestMs));
+    await rest(patience, backoffMs(attempt, random, pace));
   }
 }

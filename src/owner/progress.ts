@@ -13,6 +13,8 @@ export const progressSchema = z.strictObject({
   to: z.string().optional(),
   /** The machine's local interface, as it was reached last. */
   url: z.string().optional(),
+  /** Idempotency key of the release that is being ordered. */
+  releaseKey: z.string().optional(),
   serial: z.string().optional(),
   /** The token that the old SHO gave, base64: a secret, kept until the change has ended. */
   token: z.string().optional(),

@@ -41,6 +41,7 @@ export async function startPki(config: PkiConfig, deps: FunctionDeps): Promise<R
     const listener = portalListener({ config, auth, authority: certificate, certificates, crlList, log });
     const server = await net.listen(deps.wrap?.(`${config.fqdn} ua`, listener) ?? listener, {
       ...config.ua,
+      log,
       ...(config.https ? { tls, clientCertificate: 'none' as const } : {}),
     });
     const look = () => crlList.refresh().catch((error: unknown) => log.error('crl-failed', { code: codeOf(error) }));

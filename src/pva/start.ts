@@ -33,15 +33,18 @@ export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<R
   const wrap = deps.wrap ?? ((_: string, listener) => listener);
   const forShos = wrap(`${config.id} sbi`, shoListener(validations, config, log));
   const forMachines = wrap(`${config.id} m2me`, m2meListener(validations, log));
-  const sbi = await net.listen(forShos, { ...config.sbi, tls, clientCertificate: 'required' });
-  const m2me = await listenBeside(net, sbi, forMachines, { ...config.m2me, tls, clientCertificate: 'none' });
+  const sbi = await net.listen(forShos, { ...config.sbi, log, tls, clientCertificate: 'required' });
+  const m2me = await listenBeside(net, sbi, forMachines, { ...config.m2me, log, tls, clientCertificate: 'none' });
   outbox.kick();
+  const closeClients = (): void => {
+    for (const client of clients.values()) client.close();
+  };
   return {
     ports: { m2me: m2me.port, sbi: sbi.port },
     async close() {
       await Promise.all([sbi.close(), m2me.close()]);
-      await outbox.close();
-      for (const client of clients.values()) client.close();
+      await outbox.close(closeClients);
+      closeClients();
       if (deps.store === undefined) await store.close();
     },
   };

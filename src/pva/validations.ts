@@ -55,7 +55,9 @@ export function createValidations({ store, clock, config, signer, checkDevice, k
       const known = await store.get<ValidationRecord>(VALIDATION, key);
       if (known !== undefined) {
         const same = known.value.nonce === request.nonce && known.value.m2meId === request.m2meId;
-        if (!same) throw new GbaError('conflict', 'this order was already asked for with another nonce or machine');
+        if (!same) {
+          throw new GbaError('repeat-differs', 'this order was already asked for with another nonce or machine');
+        }
         return;
       }
       const record: ValidationRecord = { v: 1, state: validationFlow.initial, sho, ...request };

@@ -32,6 +32,8 @@ export interface DeliveryRecord {
   former?: string[];
   pins: Pin[];
   reason?: string;
+  /** The subscription it was registered with (14), if one was named. */
+  registeredAs?: string;
   /** When the success was reported, milliseconds. */
   succeededAt?: number;
 }

@@ -13,12 +13,21 @@ export function createRegistering(deps: DeliveryDeps, { commit, toSho, step }: B
       const serial = (await store.get<string>(ORDER, orderKey(sho, orderId)))?.value;
       const entry = serial === undefined ? undefined : await store.get<DeliveryRecord>(DELIVERY, serial);
       const fits = entry?.value.m2meId === m2meId && entry.value.sho === sho;
-      if (fits && entry.value.state === 'registered') return;
+      if (fits && entry.value.state === 'registered') {
+        // A record of an earlier release does not say.
+        const known = entry.value.registeredAs;
+        if (known !== undefined && known !== impi) throw new GbaError('repeat-differs', 'registered otherwise already');
+        return;
+      }
       if (!fits || entry.value.state !== 'succeeded') {
         throw new GbaError('registration-refused', 'this machine is not to be registered by this operator now');
       }
       const state = deliveryFlow.next(entry.value.state, 'registration');
-      await commit(entry, { ...entry.value, state }, await registrations.register(m2meId, sho, impi));
+      await commit(
+        entry,
+        { ...entry.value, state, ...(impi !== undefined && { registeredAs: impi }) },
+        await registrations.register(m2meId, sho, impi),
+      );
       step(14, sho, `${m2meId} subscribes to ${sho}`, entry.key);
     },
 

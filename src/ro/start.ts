@@ -52,11 +52,13 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const operators = operatorListener(deliveries, registrations, config, log);
   const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
     ...config.sbi,
+    log,
     tls,
     clientCertificate: 'required',
   });
   const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
     ...config.ua,
+    log,
     tls,
     clientCertificate: 'none',
     ...(config.pskTls !== 'off' && { psk: auth.psk }),
@@ -67,14 +69,17 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
     config.reminderSeconds * 1000,
     () => void deliveries.remind().catch((error: unknown) => log.warn('reminder-failed', { code: codeOf(error) })),
   );
+  const closeClients = (): void => {
+    for (const client of shos.values()) client.close();
+    ownZn?.close();
+  };
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {
       remindNoMore();
       await Promise.all([sbi.close(), ua.close()]);
-      await outbox.close();
-      for (const client of shos.values()) client.close();
-      ownZn?.close();
+      await outbox.close(closeClients);
+      closeClients();
       if (deps.store === undefined) await store.close();
     },
   };

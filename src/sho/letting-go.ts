@@ -146,11 +146,9 @@ export function createLettingGo(deps: LettingGoDeps) {
       if (entry.value.state === 'recalling') await close(entry);
     },
 
-    /** After a restart: what was being let go is let go. */
+    /** What was being let go when our HSS or BSF could not be reached, or we stopped, is let go. */
     async resume(): Promise<void> {
-      for (const entry of await store.list<ReleaseRecord>(RELEASE)) {
-        if (entry.value.state === 'letting-go') await letGo(entry.key);
-      }
+      for (const { value: serial } of await store.list<string>(OPEN_RELEASE)) await letGo(serial);
     },
   };
 }

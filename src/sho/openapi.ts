@@ -11,6 +11,8 @@ export interface Operation extends Route {
   answer: { status: number; schema: z.ZodType };
   /** Stable codes of its refusals; those that any operation may have are added. */
   codes: readonly string[];
+  /** Takes an Idempotency-Key. */
+  keyed?: true;
 }
 
 type Json = Record<string, unknown>;
@@ -45,14 +47,25 @@ export function describeApi(server: string, operations: readonly Operation[]): J
   };
 }
 
-function operationObject({ id, summary, path, body, answer, codes }: Operation): Json {
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'A name for this request, the same for each repeat, in quotes: however late it comes, a repeat is answered alike and does ' +
+    'nothing. Another body under the same key is refused. Kept for 30 days',
+  schema: { type: 'string', pattern: '^"[A-Za-z0-9._~-]{1,64}"$' },
+};
+
+function operationObject({ id, summary, path, body, answer, codes, keyed }: Operation): Json {
   const names = [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? '');
-  const parameters = names.map((name) => ({
+  const parameters: Json[] = names.map((name) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string', pattern: NAME_PATTERN },
   }));
+  if (keyed) parameters.push(IDEMPOTENCY_KEY);
   return {
     operationId: id,
     summary,

@@ -2,6 +2,7 @@ import { GbaError } from '../base/index.ts';
 import { dequeue, enqueue } from '../flow/index.ts';
 import type { Entry, Op } from '../store/index.ts';
 import { type OrderEvent, orderFlow } from './flows.ts';
+import { marksOf } from './order-progress.ts';
 import { OPEN_ORDER, ORDER, type OrderDeps, type OrderRecord } from './order-record.ts';
 
 /** Work of our own that must be done although we crash: the outbox delivers it to ourselves. */
@@ -10,7 +11,7 @@ export const SELF = 'self';
 export type OrderBook = ReturnType<typeof createOrderBook>;
 
 /** The records of orders: each transition is one commit with the messages that it makes necessary. `kick`: there are some. */
-export function createOrderBook({ config, store, onStep }: OrderDeps, kick: () => void) {
+export function createOrderBook({ config, store, clock, onStep }: OrderDeps, kick: () => void) {
   /** One transition: the record by compare-and-set, together with whatever else it makes necessary. */
   async function move(
     entry: Entry<OrderRecord>,
@@ -24,7 +25,7 @@ export function createOrderBook({ config, store, onStep }: OrderDeps, kick: () =
     const { sealedToken, ...rest } = value;
     const close = ended ? await closeOps(value.m2meId, key) : [];
     const kept = ended || sealedToken === undefined ? {} : { sealedToken };
-    const put: OrderRecord = { ...rest, ...kept, ...change, state };
+    const put: OrderRecord = { ...rest, ...kept, ...marksOf(event, clock.now(), value.steps), ...change, state };
     const done = await store.commit([{ space: ORDER, key, expect: version, put }, ...close, ...ops]);
     if (!done) throw new GbaError('conflict', 'the order is being changed', { retryable: true });
     kick();
@@ -43,10 +44,16 @@ export function createOrderBook({ config, store, onStep }: OrderDeps, kick: () =
    * Of an order out of a backup nobody but the machine says that its subscription is not in use: the change may have been done
    * since the backup was made.
    */
-  function refuse(entry: Entry<OrderRecord>, event: OrderEvent, reason: string): Promise<void> {
+  function refuse(
+    entry: Entry<OrderRecord>,
+    event: OrderEvent,
+    reason: string,
+    change: Partial<OrderRecord> = {},
+  ): Promise<void> {
     const sure = entry.value.restored === undefined || event === 'machine-refused';
     const withdraw = sure ? [selfJob('withdraw', entry.key)] : [];
-    return move(entry, event, { reason }, [...withdraw, dequeue(`deliver/${entry.key}`)]);
+    const takeBack = ['deliver', 'validate'].map((kind) => dequeue(`${kind}/${entry.key}`));
+    return move(entry, event, { ...change, reason }, [...withdraw, ...takeBack]);
   }
 
   const step = (number: number, to: string, what: string, serial: string): void =>

@@ -12,6 +12,8 @@ export const ORDER = 'order';
 /** One open order a machine: the order id. */
 export const OPEN_ORDER = 'open-order';
 export const ORDER_OF_SERIAL = 'order-of-serial';
+/** The last order that a preloaded subscription was given to. */
+export const ORDER_OF_IMPI = 'order-of-impi';
 
 export interface OrderRecord {
   v: 1;
@@ -37,6 +39,13 @@ export interface OrderRecord {
   reason?: string;
   /** When it came out of a backup, and was not over then: what it really came to is not known here. */
   restored?: number;
+  /** SHA-256 (hex) of the order as it came; the same token with anything else beside it is no repeat. */
+  request?: string;
+  /** SHA-256 (hex) of the validation result that was taken. */
+  validation?: string;
+  /** When `state` was entered, and when each step was done, milliseconds since 1970. */
+  since?: number;
+  steps?: Readonly<Record<number, number>>;
 }
 
 /** What the parts of the new SHO's role work with. */

@@ -1,15 +1,18 @@
 import { GbaError, toHex } from '../base/index.ts';
-import { enqueue } from '../flow/index.ts';
+import { enqueue, notQueued, queued } from '../flow/index.ts';
 import type { PeerIdentity } from '../http/index.ts';
+import type { Op } from '../store/index.ts';
 import { openToken } from '../token/index.ts';
 import { type Certificate, spkiSha256 } from '../x509/index.ts';
 import { orderFlow } from './flows.ts';
 import type { OrderBook } from './order-book.ts';
+import { progressOf } from './order-progress.ts';
 import {
   claimsOf,
   findOrder,
   OPEN_ORDER,
   ORDER,
+  ORDER_OF_IMPI,
   ORDER_OF_SERIAL,
   type OrderDeps,
   type OrderRecord,
@@ -17,6 +20,7 @@ import {
 } from './order-record.ts';
 import type { Preloads } from './preloads.ts';
 import { checkOrderedToken } from './procedures/check-token.ts';
+import { differs, fingerprint } from './repeats.ts';
 
 /** How often an order looks for another subscription when others were faster. */
 const RACES = 64;
@@ -48,7 +52,38 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
     if (preload === undefined) {
       throw new GbaError('preload-unknown', 'this machine holds no subscription of ours');
     }
-    return { impi: preload.impi, ops: [], stored: { storedDigest: preload.digest } };
+    return {
+      impi: preload.impi,
+      ops: await takePreload(preload.impi, orderId),
+      stored: { storedDigest: preload.digest },
+    };
+  }
+
+  /** The same subscription anew: what its former order withdraws must be withdrawn before, or it would hit this one. */
+  async function takePreload(impi: string, orderId: string): Promise<Op[]> {
+    const former = await store.get<string>(ORDER_OF_IMPI, impi);
+    const mine: Op = { space: ORDER_OF_IMPI, key: impi, expect: former?.version ?? 0, put: orderId };
+    if (former === undefined) return [mine];
+    const works = ['withdraw', 'prepare'].map((kind) => `${kind}/${former.value}`);
+    const waiting = await Promise.all(works.map((id) => queued(store, id)));
+    if (waiting.some((one) => one !== undefined)) {
+      throw new GbaError('conflict', 'the former order of this subscription is still being withdrawn', {
+        retryable: true,
+      });
+    }
+    return [mine, ...works.map(notQueued)];
+  }
+
+  /** The same order again, by its token's serial, however late. */
+  async function standing(owner: string, serial: string, claims: string, request: string) {
+    const known = await store.get<string>(ORDER_OF_SERIAL, serial);
+    if (known === undefined) return undefined;
+    const { value } = await findOrder(store, known.value);
+    if (value.owner !== owner || value.claims !== claims) {
+      throw new GbaError('token-serial-spent', 'this token was ordered with already');
+    }
+    if (value.request !== undefined && value.request !== request) throw differs();
+    return known.value;
   }
 
   return {
@@ -59,6 +94,11 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
       if (peer === undefined) throw new GbaError('unauthenticated', 'a client certificate is required');
       const { claims, claimsDer, device, erase } = await openToken(request.token);
       erase();
+      const serial = toHex(claims.serial);
+      const claimsText = claimsDer.toString('base64');
+      const asked = fingerprint(request.token, request.bothPresent === true ? 'both present' : '');
+      const again = await standing(peer.spkiSha256, serial, claimsText, asked);
+      if (again !== undefined) return { orderId: again, fresh: false };
       if (request.roId !== config.ro.id)
         throw new GbaError('ro-unknown', 'we do not work with this registration operator');
       if (request.pvaId !== config.pva.id)
@@ -72,14 +112,6 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
         skewMs,
       });
       if (device !== undefined) work.verifyDevice(device, request.m2meId);
-      const serial = toHex(claims.serial);
-      const known = await store.get<string>(ORDER_OF_SERIAL, serial);
-      if (known !== undefined) {
-        const { value } = await findOrder(store, known.value);
-        const same = value.owner === peer.spkiSha256 && value.claims === claimsDer.toString('base64');
-        if (!same) throw new GbaError('token-serial-spent', 'this token was ordered with already');
-        return { orderId: known.value, fresh: false };
-      }
       const orderId = toHex(random.bytes(16));
       const nonce = toHex(random.bytes(32));
       const record: OrderRecord = {
@@ -90,7 +122,10 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
         serial,
         impi: '',
         nonce,
-        claims: claimsDer.toString('base64'),
+        claims: claimsText,
+        request: asked,
+        since: clock.now(),
+        steps: { 1: clock.now() },
         sealedToken: sealer.seal(request.token, tokenContext(orderId)),
       };
       const json = { orderId, m2meId: request.m2meId, nonce };
@@ -116,10 +151,9 @@ export function createOrdering(deps: OrderDeps, work: OrderingWork, { kick, refu
     },
 
     async stateOf(peer: PeerIdentity | undefined, orderId: string) {
-      const { value } = await findOrder(store, orderId);
-      if (value.owner !== peer?.spkiSha256) throw new GbaError('order-unknown', 'no such order');
-      const { m2meId, state, reason } = value;
-      return { orderId, m2meId, state, ...(reason === undefined ? {} : { reason }) };
+      const entry = await findOrder(store, orderId);
+      if (entry.value.owner !== peer?.spkiSha256) throw new GbaError('order-unknown', 'no such order');
+      return await progressOf(store, entry);
     },
 
     /** Orders whose token ran out before anything was delivered: nobody else will end them. */

@@ -7,6 +7,7 @@ import { claimsOf, findOrder, type OrderDeps } from './order-record.ts';
 import { createOrdering, type OrderingWork } from './ordering.ts';
 import { createPacking, type PackingWork } from './packing.ts';
 import { checkValidation } from './procedures/check-validation.ts';
+import { differs, fingerprint } from './repeats.ts';
 
 /** Message 13 as the RO relays it; `digest` (hex) of the package that it is about. */
 export interface ReportedResult {
@@ -31,6 +32,9 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
       const result = await readValidation(der);
       const entry = await findOrder(store, orderId);
       const { m2meId, nonce, serial, state } = entry.value;
+      const validation = fingerprint(der);
+      // The same result again may be over by now.
+      if (entry.value.validation === validation) return;
       checkValidation(result, {
         orderId,
         m2meId,
@@ -38,14 +42,15 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
         pvaKey: pvaKey,
         nowMs: clock.now(),
       });
+      if (entry.value.validation !== undefined) throw differs();
       if (state !== 'validating') return;
       if (!result.positive) {
-        await refuse(entry, 'validation-negative', result.reason);
+        await refuse(entry, 'validation-negative', result.reason, { validation });
         step(5, config.pva.id, `validation negative: ${result.reason}`, serial);
         return;
       }
       const treCertificate = result.treCertificate.toString('base64');
-      await move(entry, 'validation-positive', { treCertificate }, [selfJob('prepare', orderId)]);
+      await move(entry, 'validation-positive', { treCertificate, validation }, [selfJob('prepare', orderId)]);
       step(5, config.pva.id, 'validation positive', serial);
     },
 
@@ -81,6 +86,7 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
         kick();
         return;
       }
+      if (outcome === 'failure' && digest === sentDigest && SUCCEEDED.includes(state)) throw differs();
       if (orderFlow.isFinal(state)) return;
       // The failure of an older package, said again; the one that is being answered has been counted already.
       if (outcome === 'failure' && (digest !== sentDigest || state === 'correcting')) return;
@@ -128,4 +134,5 @@ function createProgress({ config, store, clock, pvaKey }: OrderDeps, { move, sel
   };
 }
 
+const SUCCEEDED = ['registering', 'done'];
 const AFTER_RELEASE = ['released', 'correcting', 'redelivering', 'registering', 'done', 'failed'];

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { fromBase64, fromHex, GbaError, type Log, toHex } from '../base/index.ts';
-import type { RequestContext, Route } from '../http/index.ts';
+import { idempotencyKeyOf, type RequestContext, type Route } from '../http/index.ts';
 import { orderFlow, releaseFlow } from './flows.ts';
 import { describeApi, type Operation } from './openapi.ts';
+import { WAITED_FOR } from './order-progress.ts';
 import type { Orders } from './orders.ts';
 import type { IssuedRelease, Releases } from './releases.ts';
 
@@ -15,6 +16,8 @@ const hexDigest = z
 const keyHashes = z.array(hexDigest).min(1).max(4);
 const serial = z.string().regex(/^[0-9a-f]{32}$/);
 const orderId = z.string().regex(/^[0-9a-f]{32}$/);
+const time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/);
+const step = z.int().min(0).max(14);
 
 const releaseSchema = z.strictObject({
   m2meId: id,
@@ -48,6 +51,18 @@ const orderStateSchema = z.strictObject({
   m2meId: id,
   state: z.enum(orderFlow.states),
   reason: z.string().optional().meta({ description: 'stable code: why it was refused, or failed' }),
+  since: time.optional().meta({ description: 'when this state was entered' }),
+  steps: z.array(z.strictObject({ step, at: time })).meta({ description: 'steps of the change that are done' }),
+  endsAt: time.optional().meta({ description: 'when it is refused by itself if nothing was delivered by then' }),
+  waiting: z
+    .strictObject({
+      for: z.enum(WAITED_FOR).meta({ description: 'who has to do the next step; operator: this one itself' }),
+      step,
+      attempts: z.int().min(1).optional().meta({ description: 'how often this operator has asked in vain' }),
+      nextAttemptAt: time.optional(),
+    })
+    .optional()
+    .meta({ description: 'what the order waits for now' }),
 });
 const keysSchema = z.strictObject({ id, keyHashes });
 
@@ -123,11 +138,16 @@ function operationsOf({ shoId, releases, orders }: OwnerRoles, log: Log): Operat
         'release-open',
         'bootstrap-missing',
         'device-certificate-missing',
+        'idempotency-key-invalid',
+        'repeat-differs',
       ],
+      keyed: true,
       async handle(c) {
+        const key = idempotencyKeyOf(c.req);
         const body = c.json(releaseSchema);
         const hashes = body.newSho.keyHashes.map((hash) => fromHex(hash, 32));
-        const issued = await releases.issue(c.peer, { ...body, newSho: { id: body.newSho.id, keyHashes: hashes } });
+        const wish = { ...body, newSho: { id: body.newSho.id, keyHashes: hashes } };
+        const issued = await releases.issue(c.peer, wish, key);
         log.info('release-issued', { m2meId: body.m2meId, serial: issued.serial });
         return { status: 201, json: releaseJson(issued) };
       },
@@ -194,6 +214,8 @@ function operationsOf({ shoId, releases, orders }: OwnerRoles, log: Log): Operat
         'preload-unknown',
         'token-serial-spent',
         'order-open',
+        'repeat-differs',
+        'conflict',
         'no-subscription-free',
         'overloaded',
       ],

@@ -51,7 +51,12 @@ export function createPacking(deps: OrderDeps, work: PackingWork, { move, refuse
         return;
       }
       const entry = await findOrder(store, orderId);
-      const { state, corrections = 0 } = entry.value;
+      const { state, impi, corrections = 0 } = entry.value;
+      // It ended while it was being prepared: what was on the way to the HSS may have come there after the withdrawal.
+      if (state === 'refused') {
+        await work.removeSubscriber(impi);
+        return;
+      }
       if (state === 'correcting' && corrections > config.maxCorrections) await move(entry, 'unpackable', {}, []);
       else await prepare(orderId);
     },

@@ -25,6 +25,7 @@ import {
   type ReleaseRecord,
   sealGrant,
 } from './release-record.ts';
+import { createRepeats, fingerprint } from './repeats.ts';
 
 export interface ReleaseOrder {
   m2meId: string;
@@ -62,6 +63,7 @@ export type Releases = ReturnType<typeof createReleases>;
 /** The old SHO's consent (step 0): tokens for owners, by contract, one open release a machine. */
 export function createReleases(deps: ReleaseDeps) {
   const { config, store, clock, random, sealer, contracts, bootstraps, onStep } = deps;
+  const repeats = createRepeats(store, clock);
   const shown = (m2meId: string, serial: string): void =>
     onStep?.({ step: 0, party: config.id, to: 'owner', what: `token for ${m2meId}`, serial });
 
@@ -104,6 +106,19 @@ export function createReleases(deps: ReleaseDeps) {
     }
     if (entry.value.state !== 'composed') throw releaseOpen();
     return { version: open.version, ops: [moveOp(entry, 'withdraw')] };
+  }
+
+  /** What a request under this key made, however it has ended since. */
+  async function madeBefore(peer: PeerIdentity | undefined, order: ReleaseOrder, key: string | undefined) {
+    if (key === undefined || peer === undefined) return undefined;
+    const serial = await repeats.made(peer.spkiSha256, key, requestOf(order));
+    const entry = serial === undefined ? undefined : await findRelease(store, serial);
+    return entry === undefined ? undefined : answerOf(entry.key, entry.value);
+  }
+
+  function keepOps(peer: PeerIdentity | undefined, order: ReleaseOrder, key: string | undefined, serial: string): Op[] {
+    if (key === undefined || peer === undefined) return [];
+    return [repeats.keepOp(peer.spkiSha256, key, requestOf(order), serial)];
   }
 
   async function composeClaims(order: ReleaseOrder, serial: Buffer, r: SecretKey) {
@@ -159,10 +174,16 @@ export function createReleases(deps: ReleaseDeps) {
   }
 
   return {
-    async issue(peer: PeerIdentity | undefined, order: ReleaseOrder): Promise<IssuedRelease> {
+    /** `key`: the client's name for this request, the same for each repeat. */
+    async issue(peer: PeerIdentity | undefined, order: ReleaseOrder, key?: string): Promise<IssuedRelease> {
       const machine = await contracts.ownedBy(peer, order.m2meId);
+      const made = await madeBefore(peer, order, key);
+      if (made !== undefined) return made;
       const { again, version, ops } = await standing(order);
-      if (again !== undefined) return again;
+      if (again !== undefined) {
+        await store.commit(keepOps(peer, order, key, again.serial));
+        return again;
+      }
       const serial = random.bytes(16);
       const name = toHex(serial);
       const r = SecretKey.adopt(random.bytes(32));
@@ -182,6 +203,7 @@ export function createReleases(deps: ReleaseDeps) {
       grant.erase();
       const done = await store.commit([
         ...ops,
+        ...keepOps(peer, order, key, name),
         { space: RELEASE, key: name, expect: 0, put },
         { space: OPEN_RELEASE, key: order.m2meId, expect: version, put: name },
       ]);
@@ -243,6 +265,11 @@ export function createReleases(deps: ReleaseDeps) {
       return { serial, state: await askBack(entry) };
     },
   };
+}
+
+function requestOf({ m2meId, newSho, roId, validitySeconds, variant = 'gba' }: ReleaseOrder): string {
+  const wish = [m2meId, newSho.id, roId, String(validitySeconds ?? ''), variant];
+  return fingerprint(...wish, ...newSho.keyHashes);
 }
 
 const unknownRelease = (): GbaError => new GbaError('release-unknown', 'no such release');

@@ -30,7 +30,7 @@ export interface RunningSho {
   close(): Promise<void>;
 }
 
-/** How often orders are looked through for tokens that ran out, milliseconds. */
+/** How often orders and releases are looked through for tokens that ran out and machines to let go, milliseconds. */
 const LAPSE_MS = 60_000;
 
 /** An operator: old SHO for one machine and new SHO for another at the same time. */
@@ -106,21 +106,24 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const operators = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
   const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
     ...config.sbi,
+    log,
     tls,
     clientCertificate: 'required',
   });
   const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
     ...config.ua,
+    log,
     tls,
     clientCertificate: 'none',
     ...(config.pskTls !== 'off' && { psk: auth.psk }),
   });
   outbox.kick();
-  void lettingGo.resume().catch(() => log.warn('resume-postponed'));
   const lapse = () =>
-    void Promise.all([orders.lapse(), releases.lapse()]).catch((error: unknown) =>
-      log.warn('lapse-failed', { code: codeOf(error) }),
-    );
+    void Promise.all([
+      orders.lapse(),
+      releases.lapse(),
+      lettingGo.resume().catch(() => log.warn('resume-postponed')),
+    ]).catch((error: unknown) => log.warn('lapse-failed', { code: codeOf(error) }));
   const look = () =>
     void hssRestored.look().catch((error: unknown) => {
       // An HSS that is away is asked again; everybody else says so too.
@@ -132,14 +135,17 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   };
   everyMinute();
   const lapseNoMore = every(timers, LAPSE_MS, everyMinute);
+  const closeClients = (): void => {
+    for (const client of [hss, bsf, ...peers.values()]) client.close();
+    ownZn?.close();
+  };
   return {
     ports: { ua: ua.port, sbi: sbi.port },
     async close() {
       lapseNoMore();
       await Promise.all([sbi.close(), ua.close()]);
-      await outbox.close();
-      for (const client of [hss, bsf, ...peers.values()]) client.close();
-      ownZn?.close();
+      await outbox.close(closeClients);
+      closeClients();
       if (deps.store === undefined) await store.close();
     },
   };

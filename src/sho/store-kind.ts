@@ -4,9 +4,10 @@ import { leftOut, type StoreKind, space } from '../store/index.ts';
 import { BOOTSTRAP, type BootstrapRecord, bootstrapContext, DEVICE } from './bootstraps.ts';
 import { CUSTOMER } from './contracts.ts';
 import { orderFlow, releaseFlow } from './flows.ts';
-import { OPEN_ORDER, ORDER, ORDER_OF_SERIAL, type OrderRecord, tokenContext } from './order-record.ts';
+import { OPEN_ORDER, ORDER, ORDER_OF_IMPI, ORDER_OF_SERIAL, type OrderRecord, tokenContext } from './order-record.ts';
 import { PRELOAD } from './preloads.ts';
 import { OPEN_RELEASE, RELEASE, type ReleaseRecord, releaseContext } from './release-record.ts';
+import { REQUEST_KEY } from './repeats.ts';
 import { FREE, SUBSCRIPTION, type SubscriptionRecord, subscriptionContext } from './subscriptions.ts';
 
 const v1 = { v: z.literal(1) };
@@ -46,6 +47,8 @@ export const shoStoreKind: StoreKind = {
     // The machine may order anew: nothing here would ever end the order that it had open.
     [OPEN_ORDER]: leftOut(text),
     [ORDER_OF_SERIAL]: space(text),
+    [ORDER_OF_IMPI]: space(text),
+    [REQUEST_KEY]: space(z.looseObject({ ...v1, request: text, made: text })),
     [SUBSCRIPTION]: space<SubscriptionRecord>(z.looseObject({ ...v1, impi: text, amf: text, sealed: text }), {
       seals: (impi, { sealed }) => [{ sealed, context: subscriptionContext(impi) }],
       restore: (record, { restoredAt }) => ({ ...record, orderId: record.orderId ?? `withheld/${restoredAt}` }),

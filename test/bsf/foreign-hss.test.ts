@@ -34,7 +34,11 @@ before(async () => {
     { address: '127.0.0.1', port: 0, tls: pki.pem(HSS), clientCertificate: 'required' },
   );
   const url = `https://127.0.0.1:${server.port}`;
-  lab = await startTestBsf({ pki, hssOverSbi: { url, serverName: HSS }, config: { maxOutstanding: 1000 } });
+  lab = await startTestBsf({
+    pki,
+    hssOverSbi: { url, serverName: HSS },
+    config: { maxOutstanding: 1000, maxOutstandingFromOne: 1000, maxOutstandingPerAddress: 10_000 },
+  });
 });
 beforeEach(() => {
   rand++;

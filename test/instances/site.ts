@@ -83,7 +83,13 @@ async function trySite(machines: number): Promise<Site> {
       await twice(plan.ro.sbi, 3),
     ];
     // A run that one instance begins and the other ends stays unfinished for the first: a few phones here do many.
-    const bsfOf = (i: number) => ({ ...bsfA, maxOutstanding: 10_000, ub: ub[i] ?? bsfA.ub, sbi: zn[i] ?? bsfA.sbi });
+    const bsfOf = (i: number) => ({
+      ...bsfA,
+      maxOutstanding: 10_000,
+      maxOutstandingFromOne: 10_000,
+      ub: ub[i] ?? bsfA.ub,
+      sbi: zn[i] ?? bsfA.sbi,
+    });
     const roOf = (i: number) => ({ ...plan.ro, ua: ua[i] ?? plan.ro.ua, sbi: sbi[i] ?? plan.ro.sbi });
     const roles: Record<PartyName, Role> = {
       'hss-a': { kind: 'hss', config: hssA },

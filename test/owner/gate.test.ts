@@ -6,7 +6,7 @@ import { createRouter, listen } from '../../src/http/index.ts';
 import { createGate, createOperatorClient, OperatorBusy, patiently } from '../../src/owner/index.ts';
 
 const gateOf = (parallel: number, signal?: AbortSignal) =>
-  createGate({ parallel, firstPauseMs: 40, longestPauseMs: 80, clock: systemClock, random: systemRandom, signal });
+  createGate({ parallel, pause: { firstMs: 40, longestMs: 80 }, clock: systemClock, random: systemRandom, signal });
 const busy = (retryAfterMs?: number) => new OperatorBusy('overloaded', 'busy', retryAfterMs);
 
 test('no more requests than allowed are under way at once, and all get through', async () => {
@@ -44,8 +44,7 @@ test('who is told to stop does not wait for an operator any longer', async () =>
   const controller = new AbortController();
   const gate = createGate({
     parallel: 1,
-    firstPauseMs: 60_000,
-    longestPauseMs: 60_000,
+    pause: { firstMs: 60_000, longestMs: 60_000 },
     clock: systemClock,
     random: systemRandom,
     signal: controller.signal,

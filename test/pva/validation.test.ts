@@ -191,7 +191,7 @@ test("another SHO's question for the same machine does not push this one aside",
 });
 
 test('the same order with another nonce is refused', () =>
-  refuses('conflict', () => ask('order-1', M2ME, Buffer.alloc(32, 0x99))));
+  refuses('repeat-differs', () => ask('order-1', M2ME, Buffer.alloc(32, 0x99))));
 
 test('octets that are no signed quote are refused', () =>
   refuses('quote-invalid', () => lab.machine.send('POST', '/m2me/v1/quotes', { bytes: Buffer.from('no quote') })));

@@ -167,7 +167,9 @@ test('registration by another SHO, for another machine or another order is refus
 });
 
 test('step 14: discovery names the new SHO, to it and the PVA only', async () => {
-  for (let i = 0; i < 2; i++) assert.equal((await register('sho-b.test', order())).status, 204);
+  const named = { ...order(), impi: 'new@b.test' };
+  for (let i = 0; i < 2; i++) assert.equal((await register('sho-b.test', named)).status, 204);
+  await refuses('repeat-differs', () => register('sho-b.test', { ...named, impi: 'other@b.test' }));
   assert.deepEqual(JSON.parse((await discover('sho-b.test')).body.toString('utf8')), {
     state: 'registered',
     sho: 'sho-b.test',

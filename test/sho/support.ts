@@ -49,6 +49,10 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
   const memory = { driver: 'memory' } as const;
   const peer = (port: number, serverName: string) => ({ url: `https://127.0.0.1:${port}`, serverName });
 
+  /** Names and paths of servers that answer 503. */
+  const down = new Set<string>();
+  /** PUTs that reach the HSS wait for this. */
+  const hold: { puts: Promise<void> | undefined } = { puts: undefined };
   const hssStore = createMemoryStore(systemClock);
   const hss = await startHss(
     {
@@ -61,7 +65,15 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
       store: memory,
       keyFile,
     },
-    { ...deps, store: hssStore },
+    {
+      ...deps,
+      store: hssStore,
+      wrap: (name, listener) => (req, res) => {
+        if (down.has(name)) res.writeHead(503).end();
+        else if (req.method === 'PUT' && hold.puts !== undefined) void hold.puts.then(() => listener(req, res));
+        else listener(req, res);
+      },
+    },
   );
   const bsf = await startBsf(
     {
@@ -75,6 +87,9 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
       keyLifetimeSeconds: 3600,
       challengeSeconds: 30,
       maxOutstanding: 32,
+      maxOutstandingFromOne: 32,
+      maxOutstandingPerAddress: 1000,
+      maxOutstandingTotal: 1000,
       unknownAmf: '8000',
       gbaURes: 'flipped',
       store: memory,
@@ -89,6 +104,7 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
         method: 'POST',
         path,
         handle(c) {
+          if (down.has(path)) return { status: 503 };
           received.push({ path, json: c.json({ parse: (value) => value as Record<string, unknown> }) });
           return { status, json: {} };
         },
@@ -164,6 +180,8 @@ export async function startLab(impis: readonly string[] = [NEW_IMPI]) {
 
   return {
     received,
+    down,
+    hold,
     device,
     time,
     /** Starts the SHO anew on the same store, with these signing keys. */

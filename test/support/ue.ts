@@ -49,13 +49,20 @@ export function testSubscriber(impi = '001010123456789@ims.mnc001.mcc001.3gppnet
 /** One plain request on a connection of its own. `target` goes out as it stands, absolute form too. */
 export function send(
   url: string,
-  options: { method?: string; target?: string; headers?: Record<string, string | string[]>; body?: string } = {},
+  options: {
+    method?: string;
+    target?: string;
+    headers?: Record<string, string | string[]>;
+    body?: string;
+    from?: string;
+  } = {},
 ): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const req = request(
       {
         agent: false,
+        ...(options.from !== undefined && { localAddress: options.from }),
         host: hostname,
         port,
         method: options.method ?? 'GET',

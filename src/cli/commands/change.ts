@@ -18,6 +18,7 @@ import { type AtWork, addKind, addTarget, type ChangeOptions, choose, connectAlo
 import { loadConfig } from '../config-file.ts';
 import { showProgress } from '../fleet-progress.ts';
 import { parseCount, parseSeconds } from '../options.ts';
+import { stopOnSignal } from '../stopping.ts';
 
 interface StartOptions extends ChangeOptions {
   parallel?: number;
@@ -62,19 +63,6 @@ const sayer =
   ({ json }: ChangeOptions): Say =>
   (text, object) =>
     void process.stdout.write(`${json ? JSON.stringify(object) : text}\n`);
-
-/** Ends the waiting when told to; what is journalled stays. */
-function stopOnSignal(): { signal: AbortSignal; code(): number | undefined } {
-  const controller = new AbortController();
-  let code: number | undefined;
-  const stop = (exitCode: number) => (): void => {
-    code ??= exitCode;
-    controller.abort();
-  };
-  process.on('SIGINT', stop(130));
-  process.on('SIGTERM', stop(143));
-  return { signal: controller.signal, code: () => code };
-}
 
 async function working(
   options: ChangeOptions,

@@ -4,6 +4,9 @@ import { FUNCTIONS, type FunctionCommand } from '../functions.ts';
 import { logLevelOption } from '../options.ts';
 import { closeOnSignal } from '../stopping.ts';
 
+/** A close may take as long as the longest `drainSeconds`, and some more. */
+const LONGEST_DRAIN_MS = 75_000;
+
 /** `gba hss|bsf|naf|sho|ro|pva|pki|m2me --config FILE`; returns the commands so that others can hang theirs below. */
 export function registerFunctions(program: Command): { hss: Command; m2me: Command; pki: Command } {
   const commands = new Map<string, Command>(FUNCTIONS.map((fn) => [fn.name, register(program, fn)]));
@@ -26,7 +29,10 @@ function register(program: Command, fn: FunctionCommand): Command {
     .option('--config <file>', 'required: YAML or JSON; `gba lab` writes working ones under its folder')
     .addOption(logLevelOption('info'))
     .option('--json', 'the line that says it is up as JSON')
-    .addHelpText('after', '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0.')
+    .addHelpText(
+      'after',
+      '\nThe log is one JSON object a line on standard error. Ctrl-C or SIGTERM ends it with 0, when\nrequests under way have been answered (`limits.drainSeconds` of its servers, 5 by default).',
+    )
     .action((options: Options, self: Command) => run(fn, options, self));
   const { option } = fn;
   return option === undefined ? command : command.option(option.flags, option.description, option.parse);
@@ -43,7 +49,7 @@ async function run(fn: FunctionCommand, options: Options, command: Command): Pro
   closeOnSignal(async () => {
     await running.close();
     return 0;
-  });
+  }, LONGEST_DRAIN_MS);
   const ports = Object.entries(running.ports).map(([name, port]) => `${name} ${port}`);
   const text = `gba ${fn.name}: up (${ports.join(', ')}); Ctrl-C stops it`;
   process.stdout.write(`${options.json ? JSON.stringify({ function: fn.name, ports: running.ports }) : text}\n`);

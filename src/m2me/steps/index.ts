@@ -65,6 +65,7 @@ async function attempt(machine: Machine, during: string, step: () => Promise<boo
   try {
     return await step();
   } catch (error) {
+    machine.setbacks++;
     machine.log.warn('setback', { during, code: codeOf(error) });
     return false;
   }
