@@ -45,7 +45,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
   const wishes = machines.map((m2meId): PlannedWish => wishOf(dice, m2meId, m2meId === 'm3' ? 'owner-back' : 'owner'));
   const [first] = machines;
   // A second system of the same owner that knows nothing of the first one wants the same machine changed.
-  if (first !== undefined && dice.chance('two owners', 0.15)) wishes.push(wishOf(dice, first, 'owner-too'));
+  if (first !== undefined && dice.chance('two owners', 0.1)) wishes.push(wishOf(dice, first, 'owner-too'));
   const parties = [
     ...setting.plan.hss.map(({ name }) => name),
     ...setting.plan.bsf.map(({ name }) => name),
@@ -58,7 +58,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
     ...machines,
   ];
   const victims = parties.filter((name, i) => dice.chance(`victim ${name} ${i}`, 0.25));
-  const faultsEndMs = dice.pick('faults end', [5, 15, 40]) * MINUTE;
+  const faultsEndMs = dice.pick('faults end', [4, 8, 16]) * MINUTE;
   return {
     machines,
     cutOff: machines.filter((m2meId) => dice.chance(`cut off ${m2meId}`, 0.12)),

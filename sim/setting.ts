@@ -10,7 +10,7 @@ import { loadSigner, type Signer } from '../src/x509/index.ts';
 /** When every run begins. */
 export const START = Date.UTC(2027, 2, 1);
 export const MINUTE = 60_000;
-export const TOKEN_SECONDS = 12 * 60;
+export const TOKEN_SECONDS = 8 * 60;
 
 /** Who changes in a run at most: the last one goes the other way, so that each SHO is old for one and new for another. */
 export const MACHINES = ['m1', 'm2', 'm3'] as const;
@@ -68,7 +68,7 @@ export async function openSetting(): Promise<Setting> {
   const way = (m2meId: string) =>
     m2meId === BACKWARDS ? { from: NAMES.newSho, to: NAMES.oldSho } : { from: NAMES.oldSho, to: NAMES.newSho };
   turnRound(plan, dir, old, forA);
-  for (const sho of plan.sho) sho.tokenValiditySeconds = TOKEN_SECONDS;
+  for (const sho of plan.sho) Object.assign(sho, { tokenValiditySeconds: TOKEN_SECONDS, clockSkewSeconds: 60 });
   plan.m2me = plan.m2me.map((one) => ({ ...one, ...PACE, measurements: one.measurements }));
   const parties = new Map<number, string>([
     ...plan.hss.map(({ sbi, name }) => [sbi.port, name] as const),
@@ -98,7 +98,7 @@ export async function openSetting(): Promise<Setting> {
 }
 
 /** Slow enough that an hour costs little. */
-const PACE: Partial<M2meConfig> = { pollMs: 10_000, idlePollMs: 4 * MINUTE, recallPollMs: 4 * MINUTE };
+const PACE: Partial<M2meConfig> = { pollMs: 10_000, idlePollMs: 4 * MINUTE, recallPollMs: 4 * MINUTE, clockSkewMs: MINUTE };
 
 /** Makes the machine that goes the other way a subscriber of the second operator. */
 function turnRound(

@@ -34,7 +34,7 @@ export interface WorldWatch extends NetWatch {
   log: Log;
 }
 
-const LONG_DARK_MS = 45 * MINUTE;
+const LONG_DARK_MS = 15 * MINUTE;
 
 export function createWorld(
   { kernel, dice, faults }: { kernel: Kernel; dice: Dice; faults: Faults },
