@@ -132,8 +132,8 @@ function forkAll({ seed, runs, jobs }: Options, hear: (word: Word) => boolean): 
   let enough = false;
   return Array.from({ length: Math.min(jobs, runs) }, (_, i) => {
     const child = fork(fileURLToPath(import.meta.url), ['work', String(seed + i), String(runs - i), String(jobs)], {
-      // Runs make much that is soon forgotten.
-      execArgv: [...process.execArgv, '--max-semi-space-size=64'],
+      // Runs make much that is soon forgotten, and refusals whose stack nobody reads.
+      execArgv: [...process.execArgv, '--max-semi-space-size=64', '--stack-trace-limit=0'],
     });
     children.push(child);
     child.on('message', (word: Word) => {

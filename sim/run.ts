@@ -37,7 +37,7 @@ export interface RunOptions {
 const PATIENCE_MS = 3 * 24 * 60 * MINUTE;
 
 /** How long an ended run is troubled further. */
-const AFTERWARDS_MS = 2 * MINUTE;
+const AFTERWARDS_MS = MINUTE;
 
 /** One run: everything that happens follows from `seed`. */
 export async function runSeed(setting: Setting, seed: number, options: RunOptions = {}): Promise<RunResult> {

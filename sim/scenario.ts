@@ -36,6 +36,9 @@ export function planOf(dice: Dice, setting: Setting): Plan {
     ...ONE,
     ...ONE,
     ...ONE,
+    ...ONE,
+    ...ONE,
+    ['m3'],
     ['m3'],
     ['m3'],
     ['m1', 'm3'],
@@ -58,7 +61,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
     ...machines,
   ];
   const victims = parties.filter((name, i) => dice.chance(`victim ${name} ${i}`, 0.25));
-  const faultsEndMs = dice.pick('faults end', [4, 8, 16]) * MINUTE;
+  const faultsEndMs = dice.pick('faults end', [3, 6, 12]) * MINUTE;
   return {
     machines,
     cutOff: machines.filter((m2meId) => dice.chance(`cut off ${m2meId}`, 0.12)),

@@ -98,7 +98,12 @@ export async function openSetting(): Promise<Setting> {
 }
 
 /** Slow enough that an hour costs little. */
-const PACE: Partial<M2meConfig> = { pollMs: 10_000, idlePollMs: 4 * MINUTE, recallPollMs: 4 * MINUTE, clockSkewMs: MINUTE };
+const PACE: Partial<M2meConfig> = {
+  pollMs: 10_000,
+  idlePollMs: 4 * MINUTE,
+  recallPollMs: 4 * MINUTE,
+  clockSkewMs: MINUTE,
+};
 
 /** Makes the machine that goes the other way a subscriber of the second operator. */
 function turnRound(
