@@ -47,7 +47,7 @@ export function createTrace(kernel: Kernel, verbose: boolean): Trace {
       if (verbose) add(text);
     },
     written({ party, space, key, before, after }) {
-      hash.update(`${kernel.steps} ${party} ${space} ${key}\n`);
+      hash.update(`${kernel.steps} ${party} ${space}\n`);
       if (!TOLD.includes(space)) return;
       const [was, is] = [wordOf(before), wordOf(after)];
       if (was !== is) add(`${party} ${space} ${key.slice(0, 6)}: ${was} > ${is}`);
