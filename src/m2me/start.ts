@@ -16,7 +16,7 @@ import type { Machine } from './machine.ts';
 import { nextPollMs, paceBootstrap } from './pace.ts';
 import { clearLeftovers, deliverReturn } from './steps/give-back.ts';
 import { takeTurn } from './steps/index.ts';
-import { createDurableFiles, type Disk, openTre } from './tre/index.ts';
+import { createDurableFiles, createTurns, type Disk, openTre } from './tre/index.ts';
 import { bootstrap } from './ub-client.ts';
 
 /** Turns in a row before the machine rests until the next poll, whatever a peer feeds it. */
@@ -104,6 +104,7 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
   });
   await clearLeftovers(machine);
 
+  // Turns never overlap with each other or with the owner's instruction.
   const inTurn = createTurns();
   let closed = false;
   let busy = true;
@@ -169,16 +170,6 @@ export async function startM2me(config: M2meConfig, deps: M2meDeps): Promise<Run
 async function isBusy(journal: Journal): Promise<boolean> {
   if ((await journal.machine()).toldBtid === null) return true;
   return (await journal.changes()).some(({ state }) => !changeFlow.isFinal(state));
-}
-
-/** One thing at a time: turns never overlap with each other or with the owner's instruction. */
-function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const done = tail.then(work);
-    tail = done.catch(() => undefined);
-    return done;
-  };
 }
 
 function pemOf(files: { cert: string; key: string }): { cert: string; key: string } {
