@@ -38,6 +38,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
     ...ONE,
     ...ONE,
     ...ONE,
+    ...ONE,
     ['m3'],
     ['m3'],
     ['m3'],
@@ -48,7 +49,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
   const wishes = machines.map((m2meId): PlannedWish => wishOf(dice, m2meId, m2meId === 'm3' ? 'owner-back' : 'owner'));
   const [first] = machines;
   // A second system of the same owner that knows nothing of the first one wants the same machine changed.
-  if (first !== undefined && dice.chance('two owners', 0.1)) wishes.push(wishOf(dice, first, 'owner-too'));
+  if (first !== undefined && dice.chance('two owners', 0.08)) wishes.push(wishOf(dice, first, 'owner-too'));
   const parties = [
     ...setting.plan.hss.map(({ name }) => name),
     ...setting.plan.bsf.map(({ name }) => name),
@@ -61,7 +62,7 @@ export function planOf(dice: Dice, setting: Setting): Plan {
     ...machines,
   ];
   const victims = parties.filter((name, i) => dice.chance(`victim ${name} ${i}`, 0.25));
-  const faultsEndMs = dice.pick('faults end', [3, 6, 12]) * MINUTE;
+  const faultsEndMs = dice.pick('faults end', [2, 5, 10]) * MINUTE;
   return {
     machines,
     cutOff: machines.filter((m2meId) => dice.chance(`cut off ${m2meId}`, 0.12)),
@@ -86,7 +87,7 @@ function wishOf(dice: Dice, m2meId: string, owner: string): PlannedWish {
   return {
     owner,
     m2meId,
-    variant: dice.pick(`variant ${name}`, ['gba', 'gba', 'signed']),
+    variant: dice.pick(`variant ${name}`, ['gba', 'gba', 'gba', 'signed']),
     bothPresent: dice.chance(`both present ${m2meId}`, 0.1),
     startMs: dice.whole(`start ${name}`, 0, 20_000),
     cancelAfterMs: dice.chance(`cancels ${name}`, 0.15) ? dice.whole(`cancel ${name}`, 500, 60_000) : undefined,

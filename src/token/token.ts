@@ -1,5 +1,13 @@
 import { assertBytes, equalBytes, GbaError, SecretKey } from '../base/index.ts';
-import { type Certificate, decodeDer, derOctets, derSequence, encodeDer, type Signer } from '../x509/index.ts';
+import {
+  type Certificate,
+  decodeDer,
+  derOctets,
+  derSequence,
+  encodeDer,
+  membersOf,
+  type Signer,
+} from '../x509/index.ts';
 import { asToken, type Claims, decodeClaims, encodeClaims } from './claims.ts';
 import { type Narrowing, readNarrowing, readSignedToken, sha256, signNarrowing } from './consent.ts';
 import { hmac, type TokenKeys } from './keys.ts';
@@ -26,10 +34,12 @@ interface Wire {
 
 const MAX_NARROWING = 4096;
 // A bound token says so first, so that neither is ever read as the other.
-const tokenCodec = derSequence<Wire>({ claims: derOctets(1, 4096), tag: derOctets(32) });
+const OCTET_STRING = 0x04;
+const MAX_CLAIMS = 4096;
+const tokenCodec = derSequence<Wire>({ claims: derOctets(1, MAX_CLAIMS), tag: derOctets(32) });
 const boundCodec = derSequence<Wire & { kind: Buffer }>({
   kind: derOctets(5),
-  claims: derOctets(1, 4096),
+  claims: derOctets(1, MAX_CLAIMS),
   tag: derOctets(32, MAX_NARROWING),
 });
 const BOUND = Buffer.from('bound', 'ascii');
@@ -55,12 +65,9 @@ export function readToken(der: Uint8Array): Token {
 
 /** Is this the octets of a GBA token (or else, if anything, of a signed one)? */
 export function isGbaToken(der: Uint8Array): boolean {
-  try {
-    decodeDer(tokenCodec, der, { size: 8192 }).tag.fill(0);
-    return true;
-  } catch {
-    return false;
-  }
+  const [claims, tag, more] = membersOf(der, { size: 8192 }) ?? [];
+  if (claims?.tag !== OCTET_STRING || tag?.tag !== OCTET_STRING || more !== undefined) return false;
+  return claims.value.length >= 1 && claims.value.length <= MAX_CLAIMS && tag.value.length === 32;
 }
 
 export function tokenTagMatches(token: Token, install: SecretKey): boolean {

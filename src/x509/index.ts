@@ -18,4 +18,5 @@ export { makePkiPath } from './pki-path.ts';
 export { checkRevocation, issuerNameOf, serialNumberOf, subjectNameOf } from './revocation.ts';
 export { isCms, signCms, type VerifiedCms, verifyCms } from './signed-data.ts';
 export { checkStrictDer, type DerLimits } from './strict-der.ts';
+export { membersOf } from './tlv.ts';
 export { createDeviceCheck, type DeviceCheck, type TrustFiles } from './trust-files.ts';

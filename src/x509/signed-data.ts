@@ -1,5 +1,4 @@
 import { createHash, sign, verify } from 'node:crypto';
-import * as asn1js from 'asn1js';
 import { equalBytes, GbaError } from '../base/index.ts';
 import { issuerAndSerial } from './certificate-fields.ts';
 import { parseDer, parseOnce } from './der.ts';
@@ -7,6 +6,9 @@ import { type Certificate, isP256, readCertificate, type Signer } from './keys.t
 import { context, encode, integer, type Node, NodeReader, octets, oid, rawOf, sequence, setOf } from './nodes.ts';
 import { OID } from './oids.ts';
 import { checkStrictDer } from './strict-der.ts';
+import { membersOf } from './tlv.ts';
+
+const OBJECT_IDENTIFIER = 0x06;
 
 /**
  * CMS SignedData (RFC 5652), one profile and no other: one signer named by issuer and serial number, ECDSA P-256 with
@@ -49,13 +51,7 @@ export interface VerifiedCms {
 
 /** True for a ContentInfo (an OBJECT IDENTIFIER comes first), whatever is wrong further inside. */
 export function isCms(der: Uint8Array): boolean {
-  try {
-    // Strictly, for these octets come from strangers: the library alone chokes on some, and takes seconds for others.
-    const node = parseDer(der);
-    return node instanceof asn1js.Sequence && node.valueBlock.value[0] instanceof asn1js.ObjectIdentifier;
-  } catch {
-    return false;
-  }
+  return membersOf(der)?.[0]?.tag === OBJECT_IDENTIFIER;
 }
 
 /** Verifies structure and signature; throws `der-invalid`, `cms-invalid` or `signature-invalid`. */

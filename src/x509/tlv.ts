@@ -1,4 +1,7 @@
-import { GbaError } from '../base/index.ts';
+import { codeOf, GbaError } from '../base/index.ts';
+import { checkStrictDer, type DerLimits } from './strict-der.ts';
+
+const SEQUENCE = 0x30;
 
 /**
  * Tag, length and value without a tree above them, for lists of any length: the ASN.1 library bounds how many nodes it takes,
@@ -34,4 +37,16 @@ export function readTlvs(octets: Buffer): Tlv[] {
     at = end;
   }
   return found;
+}
+
+/** Members of a SEQUENCE in strict DER; undefined of anything else. For telling forms apart before one of them is read. */
+export function membersOf(der: Uint8Array, limits?: DerLimits): Tlv[] | undefined {
+  try {
+    checkStrictDer(der, limits);
+  } catch (error) {
+    if (codeOf(error) === 'der-invalid') return undefined;
+    throw error;
+  }
+  const [outer] = readTlvs(Buffer.from(der.buffer, der.byteOffset, der.length));
+  return outer?.tag === SEQUENCE ? readTlvs(outer.value) : undefined;
 }
