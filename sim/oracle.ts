@@ -21,6 +21,8 @@ export interface Oracle {
   written(written: Written): void;
   /** The machine shows itself with a subscription: from now on it must have one. */
   commissioned(m2meId: string): void;
+  /** Whoever answers an unregistration has written down that he lets go. */
+  answered(party: string, to: string, path: string, status: number): void;
   /** What a machine's disk holds for certain now. */
   machine(m2meId: string, view: MachineView): void;
   violations: Violation[];
@@ -125,6 +127,12 @@ export function createOracle(setting: Setting): Oracle {
       if (written.space === 'release') checkRelease(written);
       if (written.space === 'owner-change') noteToken(written.after);
       if (written.space === 'registration') checkRegistration(written);
+    },
+    answered(party, to, path, status) {
+      if (status !== 200 || !path.endsWith('/unregistrations')) return;
+      const mine = [...ledger.releases.values()].filter(({ sho, m2meId }) => sho === party && m2meId === to);
+      if (mine.some(({ state }) => LETTING_GO.includes(state))) return;
+      broken('I3', `${party} acknowledges to ${to} that it lets go, and has not written it down`);
     },
     commissioned(m2meId) {
       const view = views.get(m2meId);

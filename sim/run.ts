@@ -59,6 +59,7 @@ export async function runSeed(setting: Setting, seed: number, options: RunOption
     answer(heard, answer) {
       trace.tell(`  ${heard.from} < ${heard.to} ${answer.status}`);
       oracle.secrecy.answer(heard, answer);
+      oracle.answered(heard.to, heard.from, heard.path, answer.status);
     },
     swap: (heard, answer) => attacker.swaps(heard, answer),
     written(written) {
