@@ -132,8 +132,8 @@ function forkAll({ seed, runs, jobs }: Options, hear: (word: Word) => boolean): 
   let enough = false;
   return Array.from({ length: Math.min(jobs, runs) }, (_, i) => {
     const child = fork(fileURLToPath(import.meta.url), ['work', String(seed + i), String(runs - i), String(jobs)], {
-      // Runs make much that is soon forgotten, and refusals whose stack nobody reads.
-      execArgv: [...process.execArgv, '--max-semi-space-size=64', '--stack-trace-limit=0'],
+      // Runs make much that is soon forgotten.
+      execArgv: [...process.execArgv, '--max-semi-space-size=64'],
     });
     children.push(child);
     child.on('message', (word: Word) => {
@@ -168,6 +168,8 @@ async function main(): Promise<number> {
   const [word, ...numbers] = process.argv.slice(2);
   if (word === 'work') {
     const [seed = 1, runs = 1, stride = 1] = numbers.map(Number);
+    // Refusals are many, and nobody reads their stacks.
+    Error.stackTraceLimit = 0;
     await work(seed, runs, stride, (told) => process.send?.(told) ?? true);
     return 0;
   }
