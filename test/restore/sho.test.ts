@@ -149,14 +149,15 @@ test('only the machine says of an order out of a backup that its subscription ma
     [5, 'lapsed', false],
     [5, 'machine-refused', true],
   ] as const) {
-    const store = createMemoryStore({ now: () => 1_000 });
+    const clock = { now: () => 1_000 };
+    const store = createMemoryStore(clock);
     const state = event === 'lapsed' ? 'validating' : 'delivered';
     const record = { v: 1, state, m2meId: 'm', impi: 'a', ...(restored !== undefined && { restored }) };
     await store.commit([
       { space: 'order', key: 'o', put: record },
       { space: 'open-order', key: 'm', put: 'newer' },
     ]);
-    const book = createOrderBook({ store } as unknown as OrderDeps, () => undefined);
+    const book = createOrderBook({ store, clock } as unknown as OrderDeps, () => undefined);
     await book.refuse((await store.get('order', 'o')) as Entry<OrderRecord>, event, 'why');
     assert.equal((await store.get<{ state: string }>('order', 'o'))?.value.state, 'refused');
     assert.equal((await store.get('outbox', 'withdraw/o')) !== undefined, withdrawn, `${restored} ${event}`);

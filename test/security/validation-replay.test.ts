@@ -54,10 +54,12 @@ test('a validation result serves its own order and nonce, in its short life, and
   await refused(first.orderId, await result(first, { m2meId: 'm2me-0002' }));
   const good = await result(first);
 
-  // No: the order is over, and the yes that comes afterwards changes nothing.
-  assert.equal((await show(first.orderId, await result(first, { positive: false, reason: 'x' }))).status, 204);
+  // No: the order is over, the same again is taken, and a yes that comes afterwards is another answer and changes nothing.
+  const no = await result(first, { positive: false, reason: 'x' });
+  assert.equal((await show(first.orderId, no)).status, 204);
   const ended = await lab.state();
-  assert.equal((await show(first.orderId, good)).status, 204);
+  assert.equal((await show(first.orderId, no)).status, 204);
+  assert.equal((await show(first.orderId, good)).cause(), 'repeat-differs');
   assert.equal(await lab.state(), ended);
 
   // The next order of the machine has its own nonce: the old yes is none for it.

@@ -1,6 +1,8 @@
 /** A mistake that could be made: pieces of a file of the product, and what stands in their place. */
 export interface Bug {
   name: string;
+  /** Takes hundreds of seeds: `npm run sim:bites` only. */
+  slow?: true;
   file: string;
   changes: readonly (readonly [find: string, replace: string])[];
 }
@@ -106,6 +108,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the machine accepts a delivery before the keys shared with the RO are pinned',
+    slow: true,
     file: 'src/m2me/steps/receive.ts',
     changes: [
       [
@@ -161,6 +164,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the old SHO writes the tombstone before its HSS and BSF are empty',
+    slow: true,
     file: 'src/sho/letting-go.ts',
     changes: [
       [
@@ -182,6 +186,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'an old SHO that asks for its token takes no unregistration any more',
+    slow: true,
     file: 'src/sho/flows.ts',
     changes: [
       [
@@ -222,6 +227,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the new SHO gives a delivered order up when its token runs out',
+    slow: true,
     file: 'src/sho/flows.ts',
     changes: [
       [
