@@ -1,7 +1,7 @@
 /** A mistake that could be made: pieces of a file of the product, and what stands in their place. */
 export interface Bug {
   name: string;
-  /** Takes hundreds of seeds: `npm run sim:bites` only. */
+  /** Takes more than twenty seeds: `npm run sim:bites` only. */
   slow?: true;
   file: string;
   changes: readonly (readonly [find: string, replace: string])[];
@@ -47,6 +47,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the TRE overwrites its files in place',
+    slow: true,
     file: 'src/m2me/tre/durable-file.ts',
     changes: [
       [
@@ -61,6 +62,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the old subscription is erased before the discard record is written',
+    slow: true,
     file: 'src/m2me/tre/tre.ts',
     changes: [
       [
@@ -74,6 +76,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the machine says that it has erased before it has',
+    slow: true,
     file: 'src/m2me/steps/discard.ts',
     changes: [
       [
@@ -90,6 +93,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the machine announces a change before its keys are pinned',
+    slow: true,
     file: 'src/m2me/instruct.ts',
     changes: [
       [
@@ -142,6 +146,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'messages after step 8 need a live session',
+    slow: true,
     file: 'src/m2me/steps/owed.ts',
     changes: [
       [
@@ -181,6 +186,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the old SHO does not answer an unregistration again',
+    slow: true,
     file: 'src/sho/letting-go.ts',
     changes: [['        } else if (record.discardRecord === undefined) {', '        } else {']],
   },
@@ -270,6 +276,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'the RO answers an acknowledgement once only',
+    slow: true,
     file: 'src/ro/deliveries.ts',
     changes: [
       [
@@ -280,11 +287,13 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "the owner's journal trusts what it remembers after a write without an answer",
+    slow: true,
     file: 'src/owner/journal.ts',
     changes: [[`    if (entry !== undefined) take(entry);\n`, '']],
   },
   {
     name: 'the outbox forgets a message that was not answered',
+    slow: true,
     file: 'src/flow/outbox.ts',
     changes: [
       [
