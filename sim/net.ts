@@ -105,7 +105,7 @@ export class SimNet {
 
   #send(life: Life, options: ClientOptions, request: SimRequestOptions) {
     if (!life.alive) return never();
-    const { port, protocol } = new URL(options.url);
+    const { port, protocol } = urlOf(options);
     const to = this.#nameOf(Number(port));
     const name = `${life.name}/${life.number} ${request.method} ${request.path.split('?', 1)[0]} to ${to}`;
     const message = `${name} ${life.count(name)}`;
@@ -190,14 +190,22 @@ function isExpected(server: ListenOptions, client: ClientOptions, { secure, cert
   if (secure !== (server.tls !== undefined)) return false;
   if (server.tls === undefined) return true;
   if (server.clientCertificate === 'required' && certificate === undefined) return false;
-  return namesOf(server.tls.cert).includes(client.serverName ?? new URL(client.url).hostname);
+  return namesOf(server.tls.cert).includes(client.serverName ?? urlOf(client).hostname);
+}
+
+const urls = new WeakMap<ClientOptions, URL>();
+
+function urlOf(options: ClientOptions): URL {
+  const known = urls.get(options) ?? new URL(options.url);
+  urls.set(options, known);
+  return known;
 }
 
 function requestOf(options: ClientOptions, method: string, path: string, sending: SendOptions = {}): SimRequestOptions {
   const { json, bytes, type, headers } = sending;
   const body = bytes ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
   const contentType = type ?? (json === undefined ? 'application/octet-stream' : 'application/json');
-  const { hostname, port } = new URL(options.url);
+  const { hostname, port } = urlOf(options);
   return {
     method,
     path,
