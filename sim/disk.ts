@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import type { Disk, DiskFile } from '../src/m2me/tre/disk.ts';
 import type { Dice } from './dice.ts';
 import type { Faults } from './faults.ts';
@@ -106,7 +106,7 @@ export class SimDisk {
         step('remove', () => {
           if (this.#names.has(basename(path))) link({ name: basename(path), inode: undefined });
         }),
-      mkdir: async (path) => void dirname(path),
+      mkdir: async () => undefined,
     };
   }
 

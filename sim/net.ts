@@ -9,6 +9,7 @@ import {
   type ListenOptions,
   type Net,
   type SendOptions,
+  wireOf,
 } from '../src/http/index.ts';
 import { makeRequest, type SimAnswer, type SimRequestOptions, SimResponse, type SimSocket } from './exchange.ts';
 import type { Faults } from './faults.ts';
@@ -202,16 +203,13 @@ function urlOf(options: ClientOptions): URL {
 }
 
 function requestOf(options: ClientOptions, method: string, path: string, sending: SendOptions = {}): SimRequestOptions {
-  const { json, bytes, type, headers } = sending;
-  const body = bytes ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
-  const contentType = type ?? (json === undefined ? 'application/octet-stream' : 'application/json');
+  const { body, headers } = wireOf(sending);
   const { hostname, port } = urlOf(options);
   return {
     method,
     path,
     headers: {
       host: `${options.serverName ?? hostname}:${port}`,
-      ...(body === undefined ? {} : { 'content-type': contentType, 'content-length': String(body.length) }),
       ...headers,
     },
     body: Buffer.from(body ?? []),

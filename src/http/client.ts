@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
-import { GbaError, RETRY } from '../base/index.ts';
+import { GbaError, RETRY, remembered } from '../base/index.ts';
 import { isKeyRefusal, type PskOffer, pskCiphers, pskConnectOptions, pskUaIdOf } from '../tls/index.ts';
 import { type Answer, answerOf } from './answer.ts';
 
@@ -41,8 +41,7 @@ export interface HttpClient {
 }
 
 /** Contexts by the texts they are made of: parsing them costs more than the rest of a connection does. */
-const contexts = new Map<string, SecureContext>();
-const MAX_CONTEXTS = 32;
+const contexts = remembered<SecureContext>(32);
 
 function secureContextOf(tls: {
   ca?: string | [] | undefined;
@@ -54,9 +53,7 @@ function secureContextOf(tls: {
   const known = contexts.get(name);
   if (known !== undefined) return known;
   const made = createSecureContext({ ...tls, minVersion: 'TLSv1.2' });
-  // The oldest makes room: who still uses it holds it.
-  for (const [oldest] of contexts) if (contexts.size >= MAX_CONTEXTS) contexts.delete(oldest);
-  contexts.set(name, made);
+  contexts.put(name, made);
   return made;
 }
 
@@ -76,8 +73,7 @@ export function createClient(options: ClientOptions): HttpClient {
     : new HttpAgent({ keepAlive: true, maxSockets: 32 });
 
   async function send(method: string, path: string, sending: SendOptions = {}): Promise<Answer> {
-    const body = sending.bytes ?? (sending.json === undefined ? undefined : Buffer.from(JSON.stringify(sending.json)));
-    const type = sending.type ?? (sending.json === undefined ? 'application/octet-stream' : 'application/json');
+    const { body, headers } = wireOf(sending);
     const request: RequestOptions = {
       agent,
       method,
@@ -87,8 +83,7 @@ export function createClient(options: ClientOptions): HttpClient {
       timeout: options.timeoutMs ?? RETRY.exchange.silenceMs,
       headers: {
         host: url.port === '' ? serverName : `${serverName}:${url.port}`,
-        ...(body === undefined ? {} : { 'content-type': type, 'content-length': String(body.length) }),
-        ...sending.headers,
+        ...headers,
       },
     };
     const limits = { octets: options.answerLimit ?? ANSWER_LIMIT, ms: options.deadlineMs ?? RETRY.exchange.deadlineMs };
@@ -99,6 +94,17 @@ export function createClient(options: ClientOptions): HttpClient {
   }
 
   return clientOver(send, serverName, () => agent.destroy());
+}
+
+/** The body of a request, and the headers that go with it. */
+export function wireOf({ json, bytes, type, headers }: SendOptions): {
+  body: Uint8Array | undefined;
+  headers: Record<string, string>;
+} {
+  const body = bytes ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
+  if (body === undefined) return { body, headers: { ...headers } };
+  const contentType = type ?? (json === undefined ? 'application/octet-stream' : 'application/json');
+  return { body, headers: { 'content-type': contentType, 'content-length': String(body.length), ...headers } };
 }
 
 function secureOptionsOf({ tls, psk }: ClientOptions): object {

@@ -8,6 +8,7 @@ export * from './json.ts';
 export * from './nbsp-gba.ts';
 export * from './net.ts';
 export * from './nhss-gba.ts';
+export * from './pair.ts';
 export * from './peer.ts';
 export * from './problem.ts';
 export * from './router.ts';

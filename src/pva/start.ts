@@ -1,5 +1,5 @@
 import { createOutbox, deliverOver, type FunctionDeps, portsOf } from '../flow/index.ts';
-import { listenBeside, loadTls, readTextFile } from '../http/index.ts';
+import { listenForBoth, loadTls, readTextFile } from '../http/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, loadSigner } from '../x509/index.ts';
 import type { PvaConfig } from './config.ts';
@@ -30,11 +30,14 @@ export async function startPva(config: PvaConfig, deps: FunctionDeps): Promise<R
     kick: outbox.kick,
     onStep: deps.onStep,
   });
-  const wrap = deps.wrap ?? ((_: string, listener) => listener);
-  const forShos = wrap(`${config.id} sbi`, shoListener(validations, config, log));
-  const forMachines = wrap(`${config.id} m2me`, m2meListener(validations, log));
-  const sbi = await net.listen(forShos, { ...config.sbi, log, tls, clientCertificate: 'required' });
-  const m2me = await listenBeside(net, sbi, forMachines, { ...config.m2me, log, tls, clientCertificate: 'none' });
+  const { operators: sbi, devices: m2me } = await listenForBoth(
+    net,
+    {
+      operators: { name: `${config.id} sbi`, at: config.sbi, listener: shoListener(validations, config, log) },
+      devices: { name: `${config.id} m2me`, at: config.m2me, listener: m2meListener(validations, log) },
+    },
+    { tls, log, wrap: deps.wrap },
+  );
   outbox.kick();
   const closeClients = (): void => {
     for (const client of clients.values()) client.close();

@@ -1,6 +1,6 @@
 import { codeOf, createSealer, every } from '../base/index.ts';
 import { createOutbox, deliverOver, type FunctionDeps, portsOf } from '../flow/index.ts';
-import { type Listener, listenBeside, loadSealingKey, loadTls } from '../http/index.ts';
+import { type Listener, listenForBoth, loadSealingKey, loadTls } from '../http/index.ts';
 import { createZnClient, gbaAuth, sharedNonces, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import type { RoConfig } from './config.ts';
@@ -48,21 +48,20 @@ export async function startRo(config: RoConfig, deps: FunctionDeps & { zn?: ZnCl
   const proven = auth.protect(uaListener(deliveries, registrations, log));
   const byMac = macListener(deliveries, log);
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
-  const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
-  const operators = operatorListener(deliveries, registrations, config, log);
-  const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
-    ...config.sbi,
-    log,
-    tls,
-    clientCertificate: 'required',
-  });
-  const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
-    ...config.ua,
-    log,
-    tls,
-    clientCertificate: 'none',
-    ...(config.pskTls !== 'off' && { psk: auth.psk }),
-  });
+  const operator = operatorListener(deliveries, registrations, config, log);
+  const { operators: sbi, devices: ua } = await listenForBoth(
+    net,
+    {
+      operators: { name: `${config.id} sbi`, at: config.sbi, listener: operator },
+      devices: {
+        name: `${config.id} ua`,
+        at: config.ua,
+        listener: device,
+        psk: config.pskTls === 'off' ? undefined : auth.psk,
+      },
+    },
+    { tls, log, wrap: deps.wrap },
+  );
   outbox.kick();
   const remindNoMore = every(
     timers,

@@ -7,7 +7,7 @@ import {
   type OutboxMessage,
   portsOf,
 } from '../flow/index.ts';
-import { type Listener, listenBeside, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
+import { type Listener, listenForBoth, loadSealingKey, loadTls, readTextFile } from '../http/index.ts';
 import { createZnClient, gbaAuth, sharedNonces, type ZnClient } from '../naf/index.ts';
 import { openStore } from '../store/index.ts';
 import { createDeviceCheck, type DeviceCheck, loadSigner, readCertificate, type Signer } from '../x509/index.ts';
@@ -102,21 +102,20 @@ export async function startSho(config: ShoConfig, deps: FunctionDeps & { zn?: Zn
   const proven = auth.protect(uaListener({ bootstraps, lettingGo }, log));
   const byMac = macListener(lettingGo, log);
   const device: Listener = (req, res) => (req.url?.startsWith('/ua/') ? proven(req, res) : byMac(req, res));
-  const wrap = deps.wrap ?? ((_: string, listener: Listener) => listener);
-  const operators = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
-  const sbi = await net.listen(wrap(`${config.id} sbi`, operators), {
-    ...config.sbi,
-    log,
-    tls,
-    clientCertificate: 'required',
-  });
-  const ua = await listenBeside(net, sbi, wrap(`${config.id} ua`, device), {
-    ...config.ua,
-    log,
-    tls,
-    clientCertificate: 'none',
-    ...(config.pskTls !== 'off' && { psk: auth.psk }),
-  });
+  const operator = operatorListener({ releases, lettingGo, orders, preloads }, config, log);
+  const { operators: sbi, devices: ua } = await listenForBoth(
+    net,
+    {
+      operators: { name: `${config.id} sbi`, at: config.sbi, listener: operator },
+      devices: {
+        name: `${config.id} ua`,
+        at: config.ua,
+        listener: device,
+        psk: config.pskTls === 'off' ? undefined : auth.psk,
+      },
+    },
+    { tls, log, wrap: deps.wrap },
+  );
   outbox.kick();
   const lapse = () =>
     void Promise.all([

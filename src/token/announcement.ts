@@ -1,5 +1,5 @@
 import { equalBytes, type SecretKey } from '../base/index.ts';
-import type { Certificate } from '../x509/index.ts';
+import { type Certificate, membersOf } from '../x509/index.ts';
 import { type Claims, decodeClaims, meansBootstrap } from './claims.ts';
 import { readSignedToken, withoutCountersignature } from './consent.ts';
 import type { MachineGrant } from './grant.ts';
@@ -22,10 +22,11 @@ export async function readAnnouncement(announced: Uint8Array): Promise<Announcem
   return { claims: decodeClaims(announced), claimsDer: Buffer.from(announced) };
 }
 
+const OCTET_STRING = 0x04;
+
 /** A signed token begins with an OCTET STRING, claims begin with an INTEGER. */
 function isSigned(announced: Uint8Array): boolean {
-  const header = (announced[1] ?? 0) < 0x80 ? 2 : 2 + ((announced[1] ?? 0) & 0x7f);
-  return announced[header] === 0x04;
+  return membersOf(announced)?.[0]?.tag === OCTET_STRING;
 }
 
 /** What the owner's instruction carries of a token: no tag0, because the local interface may be read. */

@@ -1,4 +1,4 @@
-import { equalBytes, GbaError, type SecretKey } from '../base/index.ts';
+import { equalBytes, GbaError, remembered, type SecretKey } from '../base/index.ts';
 import {
   type DerCodec,
   derBoolean,
@@ -65,8 +65,7 @@ export function encodeClaims(claims: Claims): Buffer {
 }
 
 /** Claims by their own octets: a machine reads those of its changes again at every turn. */
-const decoded = new Map<string, Claims>();
-const MAX_DECODED = 64;
+const decoded = remembered<Claims>(64);
 
 /** Throws `token-der-invalid` or `token-version-unknown`. What is returned is for reading. */
 export function decodeClaims(der: Uint8Array): Claims {
@@ -74,9 +73,7 @@ export function decodeClaims(der: Uint8Array): Claims {
   const known = decoded.get(name);
   if (known !== undefined) return known;
   const claims = readClaims(der);
-  // The oldest makes room.
-  for (const [oldest] of decoded) if (decoded.size >= MAX_DECODED) decoded.delete(oldest);
-  decoded.set(name, claims);
+  decoded.put(name, claims);
   return claims;
 }
 

@@ -6,7 +6,7 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto';
-import { GbaError } from '../base/index.ts';
+import { GbaError, remembered } from '../base/index.ts';
 
 /** A P-256 private key with the certificate of its public key. */
 export interface Signer {
@@ -51,8 +51,7 @@ export function spkiSha256(key: KeyObject): Buffer {
 }
 
 /** Certificates by their own octets: the few that a party meets stand in every message that it reads. */
-const certificates = new Map<string, Certificate>();
-const MAX_CERTIFICATES = 256;
+const certificates = remembered<Certificate>(256);
 const MAX_REMEMBERED = 8_192;
 
 /** A certificate from DER or PEM; throws `certificate-invalid`. */
@@ -62,9 +61,7 @@ export function readCertificate(input: Uint8Array | string): Certificate {
   if (known !== undefined) return known;
   const certificate = parseCertificate(input);
   if (name.length > MAX_REMEMBERED) return certificate;
-  // The oldest makes room: whoever still uses it holds it.
-  for (const [oldest] of certificates) if (certificates.size >= MAX_CERTIFICATES) certificates.delete(oldest);
-  certificates.set(name, certificate);
+  certificates.put(name, certificate);
   return certificate;
 }
 
