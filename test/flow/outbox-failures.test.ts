@@ -2,14 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { silentLog, systemRandom } from '../../src/base/index.ts';
-import { createOutbox, type Delivery, enqueue, type OutboxMessage } from '../../src/flow/index.ts';
+import { createOutbox, type Delivery, enqueue } from '../../src/flow/index.ts';
 import { createMemoryStore, type Store } from '../../src/store/index.ts';
-
-const message = (id: string): OutboxMessage => ({ id, to: 'peer', method: 'POST', path: '/x', json: { id } });
-const settable = () => {
-  const clock = { at: 1_000, now: () => clock.at };
-  return clock;
-};
+import { message, settable } from './support.ts';
 
 test('a store that failed once does not stop the sending', async () => {
   const clock = settable();

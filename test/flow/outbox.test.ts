@@ -7,12 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { backoffMs, silentLog, systemRandom, type Timers } from '../../src/base/index.ts';
 import { createOutbox, type Delivery, dequeue, enqueue, type OutboxMessage } from '../../src/flow/index.ts';
 import { createMemoryStore, openLmdbStore } from '../../src/store/index.ts';
-
-const message = (id: string): OutboxMessage => ({ id, to: 'peer', method: 'POST', path: '/x', json: { id } });
-const settable = () => {
-  const clock = { at: 1_000, now: () => clock.at };
-  return clock;
-};
+import { message, settable } from './support.ts';
 
 test('a message is sent until it is answered, and never again after that', async () => {
   const clock = settable();

@@ -8,25 +8,17 @@ import {
   type OperatorClient,
   type OwnerTools,
 } from '../../src/owner/index.ts';
-import { createMemoryStore } from '../../src/store/index.ts';
 import { loadSigner } from '../../src/x509/index.ts';
 import { makeTestPki } from '../support/pki.ts';
+import { silentStore } from './support.ts';
 
 test('an end that was journalled without an answer is not forgotten: nothing is ordered again', async () => {
-  const store = createMemoryStore(systemClock);
-  let silent = false;
-  const journal = await createOwnerJournal({
-    ...store,
-    async commit(ops) {
-      const done = await store.commit(ops);
-      if (silent) throw new GbaError('store-unavailable', 'no answer', { retryable: true });
-      return done;
-    },
-  });
+  const store = silentStore();
+  const journal = await createOwnerJournal(store);
   await journal.note('m', { to: 'sho-b.test', instructed: true });
-  silent = true;
+  store.silent = true;
   await assert.rejects(journal.note('m', { end: { state: 'done' } }), { code: 'store-unavailable' });
-  silent = false;
+  store.silent = false;
   const asked: string[] = [];
   const operator = new Proxy({} as OperatorClient, {
     get: (_, name) => () => {

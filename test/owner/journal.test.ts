@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { GbaError, systemClock } from '../../src/base/index.ts';
+import { systemClock } from '../../src/base/index.ts';
 import { createOwnerJournal, openOwnerJournal, phaseOf } from '../../src/owner/index.ts';
-import { createMemoryStore, openLmdbStore } from '../../src/store/index.ts';
+import { openLmdbStore } from '../../src/store/index.ts';
+import { silentStore } from './support.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gba-journal-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -40,25 +41,17 @@ test('a record that another process wrote meanwhile is not written over', async 
 });
 
 test('a write that the store did not answer may have happened: the next one goes on from what is there', async () => {
-  const store = createMemoryStore(systemClock);
-  let silent = false;
-  const journal = await createOwnerJournal({
-    ...store,
-    async commit(ops) {
-      const done = await store.commit(ops);
-      if (silent) throw new GbaError('store-unavailable', 'no answer', { retryable: true });
-      return done;
-    },
-  });
+  const store = silentStore();
+  const journal = await createOwnerJournal(store);
   await journal.note('m', { serial: '01' });
-  silent = true;
+  store.silent = true;
   await assert.rejects(journal.note('m', { orderId: 'o' }), { code: 'store-unavailable' });
   assert.equal(journal.of('m').orderId, undefined);
-  silent = false;
+  store.silent = false;
   assert.equal((await journal.sure('m')).orderId, 'o');
-  silent = true;
+  store.silent = true;
   await assert.rejects(journal.note('m', { to: 'x' }), { code: 'store-unavailable' });
-  silent = false;
+  store.silent = false;
   await journal.note('m', { instructed: true });
   assert.deepEqual(journal.of('m'), { serial: '01', orderId: 'o', to: 'x', instructed: true });
 });

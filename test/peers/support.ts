@@ -1,18 +1,7 @@
-import { after } from 'node:test';
 import { createZnClient, znRoutesSchema } from '../../src/naf/index.ts';
 import { NAF, node, pki, startLabBsf, startLabHss, USS } from '../diameter/lab.ts';
+import { kept } from '../support/kept.ts';
 import { RELAY } from './free-diameter.ts';
-
-const open: { close(): Promise<void> | void }[] = [];
-after(async () => {
-  for (const one of open.reverse()) await one.close();
-});
-
-/** Closed after the tests of this file, the last one first. */
-export function kept<T extends { close(): Promise<void> | void }>(one: T): T {
-  open.push(one);
-  return one;
-}
 
 export async function waitFor(lines: readonly string[], what: string, more: () => string = () => ''): Promise<void> {
   const deadline = Date.now() + 15_000;

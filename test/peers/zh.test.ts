@@ -4,11 +4,12 @@ import { createSqnState } from '../../src/aka/index.ts';
 import { UA_HTTP_DIGEST } from '../../src/gba/index.ts';
 import { createZnClient } from '../../src/naf/index.ts';
 import { BSF, HSS, IMPI, NAF, pki, STRANGER, startLabBsf, USS } from '../diameter/lab.ts';
+import { kept } from '../support/kept.ts';
 import { freeBasePort } from '../support/ports.ts';
 import { bootstrap, firstRequest, testSubscriber, uaPassword } from '../support/ue.ts';
 import { freeDiameterMissing, startRelay } from './free-diameter.ts';
 import { startRecorder } from './recorder.ts';
-import { calling, kept, LINK_UP, listening, startBehindRelay, waitFor } from './support.ts';
+import { calling, LINK_UP, listening, startBehindRelay, waitFor } from './support.ts';
 import { decode, tsharkMissing } from './tshark.ts';
 
 test('Zh through freeDiameter in clear', { skip: freeDiameterMissing }, async (t) => {

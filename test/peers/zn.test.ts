@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { UA_HTTP_DIGEST } from '../../src/gba/index.ts';
 import type { ZnQuery } from '../../src/naf/index.ts';
 import { BSF, HSS, IMPI, NAF, STRANGER, USS } from '../diameter/lab.ts';
+import { kept } from '../support/kept.ts';
 import { freeBasePort } from '../support/ports.ts';
 import { type Bootstrap, bootstrap, testSubscriber, uaPassword } from '../support/ue.ts';
 import { freeDiameterMissing, startRelay } from './free-diameter.ts';
 import { startRecorder } from './recorder.ts';
-import { calling, kept, LINK_UP, listening, startBehindRelay, waitFor, znThrough } from './support.ts';
+import { calling, LINK_UP, listening, startBehindRelay, waitFor, znThrough } from './support.ts';
 import { decode, tsharkMissing } from './tshark.ts';
 
 const query = ({ btid }: Bootstrap, changes: Partial<ZnQuery> = {}): ZnQuery => ({

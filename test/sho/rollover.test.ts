@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SecretKey, systemClock, systemRandom } from '../../src/base/index.ts';
 import { verifyPackage } from '../../src/mcim/index.ts';
-import { type Claims, deriveTokenKeys, makeToken, makeValidation, releaseLock } from '../../src/token/index.ts';
+import { type Claims, deriveTokenKeys, makeToken, releaseLock } from '../../src/token/index.ts';
 import { spkiSha256 } from '../../src/x509/index.ts';
+import { fromPva, resultFor } from './ordering-support.ts';
 import { eventually, type Lab, M2ME, startLab } from './support.ts';
 
 const HOUR = 3_600_000;
@@ -39,23 +40,7 @@ async function order(names: readonly string[], change: Partial<Claims> = {}): Pr
 }
 
 async function validate(orderId: string): Promise<void> {
-  const asked = () =>
-    lab.received.find(({ path, json }) => path.endsWith('validations') && json['orderId'] === orderId);
-  await eventually(() => asked() !== undefined);
-  const result = await makeValidation(
-    {
-      orderId,
-      nonce: Buffer.from(String(asked()?.json['nonce']), 'hex'),
-      m2meId: M2ME,
-      positive: true,
-      reason: '',
-      notAfter: Math.floor(systemClock.now() / 1000) * 1000 + HOUR,
-      treCertificate: lab.certificate(M2ME),
-    },
-    lab.signer('pva.test'),
-  );
-  const json = { orderId, result: result.toString('base64') };
-  assert.equal((await lab.as('pva.test').send('POST', '/pva/v1/results', { json })).status, 204);
+  assert.equal((await fromPva(lab, await resultFor(lab, orderId))).status, 204);
 }
 
 async function stateOf(orderId: string): Promise<{ state: string; reason?: string }> {

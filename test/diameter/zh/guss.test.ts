@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { silentLog, systemClock, systemRandom } from '../../../src/base/index.ts';
 import {
   type Avp,
@@ -20,15 +20,9 @@ import {
 import { buildGuss, type Guss, parseGuss, UA_HTTP_DIGEST } from '../../../src/gba/index.ts';
 import { createClient } from '../../../src/http/index.ts';
 import { createZnClient } from '../../../src/naf/index.ts';
+import { kept } from '../../support/kept.ts';
 import { bootstrap, firstRequest, testSubscriber } from '../../support/ue.ts';
 import { BSF, HSS, IMPI, NAF, node, pki, STRANGER, startLabBsf, startLabHss } from '../lab.ts';
-
-const open: { close(): Promise<void> | void }[] = [];
-after(() => Promise.all(open.reverse().map((one) => one.close())));
-function kept<T extends { close(): Promise<void> | void }>(one: T): T {
-  open.push(one);
-  return one;
-}
 
 const DEPS = { clock: systemClock, random: systemRandom, log: silentLog };
 const ZH = { diameter: { realm: 'home.test', host: HSS } };

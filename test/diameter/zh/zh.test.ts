@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { createSqnState } from '../../../src/aka/index.ts';
 import { silentLog, systemClock, systemRandom } from '../../../src/base/index.ts';
 import { bsfConfigSchema } from '../../../src/bsf/index.ts';
@@ -21,16 +21,10 @@ import {
 } from '../../../src/diameter/index.ts';
 import { UA_HTTP_DIGEST } from '../../../src/gba/index.ts';
 import { createZnClient } from '../../../src/naf/index.ts';
+import { kept } from '../../support/kept.ts';
 import { bootstrap, firstRequest, testSubscriber, uaPassword } from '../../support/ue.ts';
 import { BSF, HSS, IMPI, NAF, node, pki, STRANGER, seededRandom, startLabBsf, startLabHss, USS } from '../lab.ts';
 import { without } from '../support.ts';
-
-const open: { close(): Promise<void> | void }[] = [];
-after(() => Promise.all(open.reverse().map((one) => one.close())));
-function kept<T extends { close(): Promise<void> | void }>(one: T): T {
-  open.push(one);
-  return one;
-}
 
 type Transport = 'tcp' | 'tls';
 const hssNode = (transport: Transport, peers = [BSF]) =>

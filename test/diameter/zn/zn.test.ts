@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { silentLog, systemClock, systemRandom } from '../../../src/base/index.ts';
 import {
   type Avp,
@@ -18,16 +18,10 @@ import { UA_HTTP_DIGEST } from '../../../src/gba/index.ts';
 import { listen } from '../../../src/http/index.ts';
 import { createZnClient, gbaAuth, type ZnQuery, znRoutesSchema } from '../../../src/naf/index.ts';
 import { ask, credentialsFor, page } from '../../naf/support.ts';
+import { kept } from '../../support/kept.ts';
 import { type Bootstrap, bootstrap, testSubscriber, uaPassword } from '../../support/ue.ts';
 import { BSF, HSS, IMPI, NAF, node, pki, STRANGER, startLabBsf, startLabHss, USS } from '../lab.ts';
 import { without } from '../support.ts';
-
-const open: { close(): Promise<void> | void }[] = [];
-after(() => Promise.all(open.reverse().map((one) => one.close())));
-function kept<T extends { close(): Promise<void> | void }>(one: T): T {
-  open.push(one);
-  return one;
-}
 
 let bsf: Awaited<ReturnType<typeof startLabBsf>>;
 let run: Bootstrap;
